@@ -1,3 +1,25 @@
 //! Dialects: bytes to typed calls and back, as pure push machines.
 //!
 //! It never does I/O, never reads a clock, and never knows a provider, a route or a price.
+//!
+//! Every dialect is a folder of the same shape (`mod, request, reply, stream, tap, error`) behind one trait,
+//! [`Codec`]. N dialects read into and write from one superset ([`chat::Chat`], [`chat::Reply`],
+//! [`stream::Event`]); a call whose two sides speak the same dialect never enters it: its bytes are scanned and, where
+//! they must be, spliced.
+
+mod anthropic;
+mod codec;
+mod error;
+mod losses;
+mod openai_chat;
+mod pipe;
+
+pub mod chat;
+pub mod json;
+pub mod sse;
+pub mod stream;
+
+pub use codec::{Codec, Edits, Head, Listing, Quirks, ReplyFacts, Written, codec};
+pub use error::{Error, UpstreamError};
+pub use losses::Losses;
+pub use pipe::{Facts, Fault, Pipe, translate};

@@ -1,0 +1,124 @@
+//! A stream on its way through: bytes in, bytes out, and what was learned from them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use stepwell_types::{Finish, Usage};
+
+use crate::stream::{Event, StreamReader, StreamWriter};
+use crate::{Losses, UpstreamError, sse};
+
+/// What a stream has shown so far.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Facts {
+    /// Content, a tool call, thinking, a refusal or the terminal event has passed: the reply is committed.
+    pub committed: bool,
+    /// The dialect's terminal event has passed: the reply is complete. Without it an end is a cut.
+    pub terminal: bool,
+    /// The provider's error event, if one came. It is not passed on: what the client gets is the gateway's choice.
+    pub error: Option<UpstreamError>,
+    /// The provider's id of the reply.
+    pub id: Option<Arc<str>>,
+    /// The model that answered.
+    pub model: Option<Arc<str>>,
+    /// Why it stopped.
+    pub finish: Option<Finish>,
+    /// The provider's usage. Final once `terminal`; before that what it has said so far.
+    pub usage: Option<Usage>,
+    /// Bytes that arrived.
+    pub bytes: u64,
+    /// What a translation has lost.
+    pub losses: Losses,
+}
+
+/// A stream that broke its dialect.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Fault {
+    /// An event that is not what the dialect allows; says which.
+    #[error("{0}")]
+    Invalid(String),
+    /// An event longer than [`sse::EVENT_LIMIT`].
+    #[error("an event of the stream is longer than the limit")]
+    TooLarge,
+}
+
+/// A stream from a provider to a client, in one dialect or from one to another.
+///
+/// Only whole events come out. After a fault, an error or the terminal event nothing more comes out.
+pub trait Pipe: Send {
+    /// Takes the bytes that arrived and appends to `out` those that may go to the client. Events before a fault or an
+    /// error in the same bytes do come out.
+    fn push(&mut self, bytes: Bytes, out: &mut Vec<Bytes>) -> Result<(), Fault>;
+
+    /// What is known so far.
+    fn facts(&self) -> &Facts;
+}
+
+/// A pipe from one dialect to another.
+pub fn translate(reader: Box<dyn StreamReader>, writer: Box<dyn StreamWriter>) -> Box<dyn Pipe> {
+    Box::new(Translation { splitter: sse::Splitter::default(), reader, writer, facts: Facts::default() })
+}
+
+struct Translation {
+    splitter: sse::Splitter,
+    reader: Box<dyn StreamReader>,
+    writer: Box<dyn StreamWriter>,
+    facts: Facts,
+}
+
+impl Pipe for Translation {
+    fn push(&mut self, bytes: Bytes, out: &mut Vec<Bytes>) -> Result<(), Fault> {
+        let Self { splitter, reader, writer, facts } = self;
+        facts.bytes += bytes.len() as u64;
+        let mut written = Vec::with_capacity(bytes.len() + bytes.len() / 2);
+        let result = splitter.push(&bytes, &mut |event| {
+            if facts.terminal || facts.error.is_some() {
+                return Ok(());
+            }
+            reader.push(&event, &mut |event| {
+                facts.learn(&event);
+                writer.push(&event, &mut written);
+            })
+        });
+        facts.losses.absorb(writer.take_losses());
+        if !written.is_empty() {
+            out.push(Bytes::from(written));
+        }
+        result
+    }
+
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+}
+
+impl Facts {
+    /// Notes what an event shows.
+    pub fn learn(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Start { id, model, usage } => {
+                self.id = id.as_deref().map(Arc::from);
+                self.model = model.as_deref().map(Arc::from);
+                self.usage = usage.or(self.usage);
+            }
+            Event::Usage(usage) => self.usage = Some(*usage),
+            Event::Finish { reason, .. } => {
+                self.finish = Some(*reason);
+                self.committed = true;
+            }
+            Event::End => {
+                self.terminal = true;
+                self.committed = true;
+            }
+            Event::Error(error) => self.error = Some(error.clone()),
+            Event::Ping | Event::BlockEnd { .. } => {}
+            Event::Text { .. }
+            | Event::Thinking { .. }
+            | Event::Signature { .. }
+            | Event::RedactedThinking { .. }
+            | Event::Refusal { .. }
+            | Event::ToolCall { .. }
+            | Event::ToolArguments { .. } => self.committed = true,
+        }
+    }
+}

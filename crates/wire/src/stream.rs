@@ -1,0 +1,108 @@
+//! A reply as a stream of events, between dialects.
+
+use std::borrow::Cow;
+
+use stepwell_types::{Finish, Usage};
+
+use crate::{Fault, Losses, UpstreamError, sse};
+
+/// One step of a streamed reply. Blocks are numbered from 0 in the order they begin; text, thinking and each tool call
+/// are blocks of their own.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Event<'a> {
+    /// The reply begins.
+    Start {
+        /// The provider's id of the reply.
+        id: Option<Cow<'a, str>>,
+        /// The model that answers.
+        model: Option<Cow<'a, str>>,
+        /// What the provider has metered so far.
+        usage: Option<Usage>,
+    },
+    /// More text of a block.
+    Text {
+        /// The block.
+        block: u32,
+        /// The text.
+        text: Cow<'a, str>,
+    },
+    /// More thinking of a block.
+    Thinking {
+        /// The block.
+        block: u32,
+        /// The text.
+        text: Cow<'a, str>,
+    },
+    /// The signature of a thinking block, to be sent back unmodified.
+    Signature {
+        /// The block.
+        block: u32,
+        /// The signature.
+        signature: Cow<'a, str>,
+    },
+    /// A thinking block the provider encrypted whole.
+    RedactedThinking {
+        /// The block.
+        block: u32,
+        /// The encrypted data.
+        data: Cow<'a, str>,
+    },
+    /// More of a refusal in words.
+    Refusal {
+        /// The block.
+        block: u32,
+        /// The text.
+        text: Cow<'a, str>,
+    },
+    /// A tool call begins. Its arguments follow as fragments; none at all means `{}`.
+    ToolCall {
+        /// The block.
+        block: u32,
+        /// The call's id.
+        id: Cow<'a, str>,
+        /// The tool's name.
+        name: Cow<'a, str>,
+    },
+    /// More of a tool call's JSON arguments.
+    ToolArguments {
+        /// The block.
+        block: u32,
+        /// The fragment.
+        fragment: Cow<'a, str>,
+    },
+    /// A block is complete.
+    BlockEnd {
+        /// The block.
+        block: u32,
+    },
+    /// What the provider has metered, cumulative and normalised: it replaces what came before.
+    Usage(Usage),
+    /// Why the model stopped.
+    Finish {
+        /// The reason.
+        reason: Finish,
+        /// The stop sequence that came, if the dialect tells.
+        stop_sequence: Option<Cow<'a, str>>,
+    },
+    /// The provider failed inside its stream.
+    Error(UpstreamError),
+    /// Keeps the connection alive.
+    Ping,
+    /// The reply is complete.
+    End,
+}
+
+/// From a dialect's frames to events.
+pub trait StreamReader: Send {
+    /// Takes one frame and gives the events in it, in order.
+    fn push(&mut self, frame: &sse::Frame<'_>, events: &mut dyn FnMut(Event<'_>)) -> Result<(), Fault>;
+}
+
+/// From events to a dialect's frames.
+pub trait StreamWriter: Send {
+    /// Takes one event and appends the frames that it makes. [`Event::Error`] makes none: the gateway writes errors.
+    fn push(&mut self, event: &Event<'_>, out: &mut Vec<u8>);
+
+    /// Takes the losses noted since the last call.
+    fn take_losses(&mut self) -> Losses;
+}
