@@ -1,0 +1,154 @@
+//! A worker's connections to providers.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use parking_lot::Mutex;
+use rustls::ClientConfig;
+use tokio::time::Instant;
+
+use crate::connection::Connection;
+use crate::exchange::Timer;
+use crate::origin::OriginKey;
+use crate::{Error, Exchange, Origin};
+
+/// How long an idle connection is kept: shorter than the keep-alive of most servers in the field, so that it is
+/// seldom the provider who closes first.
+const IDLE: Duration = Duration::from_secs(50);
+
+/// The bounds of an attempt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// To resolve the name and connect.
+    pub connect: Duration,
+    /// To shake hands.
+    pub tls: Duration,
+    /// From sending the request to the head of the reply.
+    pub first_byte: Duration,
+    /// Between two pieces of the reply.
+    pub idle: Duration,
+    /// Connections one worker may have open to one origin.
+    pub connections: usize,
+}
+
+/// One worker's client: its connections, kept apart from other workers' so that no call waits for another thread.
+pub struct Upstream {
+    tls: Arc<ClientConfig>,
+    origins: Mutex<HashMap<OriginKey, Slot>>,
+}
+
+#[derive(Default)]
+struct Slot {
+    /// The one used last comes first: what is not needed grows old and is closed.
+    idle: Vec<Idle>,
+    open: Arc<AtomicUsize>,
+}
+
+struct Idle {
+    connection: Connection,
+    since: Instant,
+}
+
+/// Counts an open connection for as long as it lives.
+pub(crate) struct Lease(Arc<AtomicUsize>);
+
+impl Lease {
+    fn take(open: &Arc<AtomicUsize>, most: usize) -> Result<Self, Error> {
+        if open.fetch_add(1, Ordering::Relaxed) >= most {
+            open.fetch_sub(1, Ordering::Relaxed);
+            return Err(Error::PoolFull(most));
+        }
+        Ok(Self(Arc::clone(open)))
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Upstream {
+    /// A client without connections.
+    pub fn new(tls: Arc<ClientConfig>) -> Arc<Self> {
+        Arc::new(Self { tls, origins: Mutex::new(HashMap::new()) })
+    }
+
+    /// Sends a request and waits for the head of its reply, until `deadline` at the latest.
+    ///
+    /// Dropping the future, or the exchange it gives, closes the connection: that is how a call is cancelled.
+    pub async fn send(
+        self: &Arc<Self>,
+        origin: &Origin,
+        request: http::Request<Full<Bytes>>,
+        limits: &Limits,
+        deadline: Instant,
+    ) -> Result<Exchange, Error> {
+        let key = origin.key();
+        let mut connection = match self.reuse(&key).await {
+            Some(connection) => connection,
+            None => self.open(&key, origin, limits, deadline).await?,
+        };
+        let mut timer = Timer::new(deadline);
+        timer.expect_within(limits.first_byte);
+        let reply = connection
+            .send(request, |cx| timer.poll(cx).map(|expired| expired.into_error(Error::FirstByteTimeout)))
+            .await?;
+        timer.expect_within(limits.idle);
+        Ok(Exchange::new(Arc::clone(self), key, connection, reply, timer, limits.idle))
+    }
+
+    /// Closes connections that have been idle for too long. To be called every few seconds.
+    pub fn close_idle(&self) {
+        let now = Instant::now();
+        let mut old = Vec::new();
+        for slot in self.origins.lock().values_mut() {
+            old.extend(slot.idle.extract_if(.., |idle| now.duration_since(idle.since) >= IDLE));
+        }
+        // Dropped, and so closed, here: not under the lock.
+        drop(old);
+    }
+
+    /// How many connections are open, in use or idle.
+    pub fn connections(&self) -> usize {
+        self.origins.lock().values().map(|slot| slot.open.load(Ordering::Relaxed)).sum()
+    }
+
+    async fn reuse(&self, key: &OriginKey) -> Option<Connection> {
+        loop {
+            let idle = self.origins.lock().get_mut(key)?.idle.pop()?;
+            let mut connection = idle.connection;
+            if poll_fn(|cx| Poll::Ready(connection.is_reusable(cx))).await {
+                return Some(connection);
+            }
+        }
+    }
+
+    async fn open(
+        &self,
+        key: &OriginKey,
+        origin: &Origin,
+        limits: &Limits,
+        deadline: Instant,
+    ) -> Result<Connection, Error> {
+        let lease = {
+            let mut origins = self.origins.lock();
+            let slot = origins.entry(key.clone()).or_default();
+            Lease::take(&slot.open, limits.connections)?
+        };
+        let opening = Connection::open(origin, &self.tls, limits, lease);
+        tokio::time::timeout_at(deadline, opening).await.map_err(|_| Error::Deadline)?
+    }
+
+    pub(crate) fn give_back(&self, key: &OriginKey, connection: Connection) {
+        if let Some(slot) = self.origins.lock().get_mut(key) {
+            slot.idle.push(Idle { connection, since: Instant::now() });
+        }
+    }
+}
