@@ -36,7 +36,7 @@ macro_rules! codes {
             /// Every code, in the order of the table.
             pub const ALL: &[Self] = &[ $( Self::$name, )+ ];
 
-            /// The snake_case text of the code.
+            /// The text of the code, in snake case.
             pub const fn as_str(self) -> &'static str { match self { $( Self::$name => $text, )+ } }
 
             /// The HTTP status it is answered with, unless an upstream status takes its place.
