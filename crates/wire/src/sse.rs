@@ -1,9 +1,17 @@
-//! Server-sent events: bytes to frames, whatever way the bytes are cut. WHATWG HTML §9.2.
+//! Server-sent events: bytes to frames, whatever way the bytes are cut.
+//!
+//! Follows WHATWG HTML §9.2.6 but for one thing: a line that is no comment and no field the standard names is not
+//! skipped, it is a [`Fault`], since no provider writes one and a torn or foreign chunk does. An event is dispatched
+//! by its blank line only: what stands after the last one is held, and lost if nothing follows.
+
+use memchr::{memchr, memchr2};
 
 use crate::Fault;
 
 /// The longest event a stream may carry, in bytes.
 pub const EVENT_LIMIT: usize = 1 << 20;
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// One event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,4 +26,219 @@ pub struct Frame<'a> {
 #[derive(Debug, Default)]
 pub struct Splitter {
     held: Vec<u8>,
+    scan: Scan,
+    joined: String,
+    begun: bool,
+}
+
+impl Splitter {
+    /// Takes the bytes that arrived and gives each whole event, in order. An error from `frames` ends the push and is
+    /// returned; after any error the splitter must not be used again.
+    pub fn push(
+        &mut self,
+        bytes: &[u8],
+        frames: &mut dyn FnMut(Frame<'_>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        if self.held.is_empty() {
+            let kept = self.cut(bytes, frames)?;
+            self.held.extend_from_slice(bytes.get(kept..).unwrap_or_default());
+        } else {
+            let mut held = std::mem::take(&mut self.held);
+            held.extend_from_slice(bytes);
+            let kept = self.cut(&held, frames)?;
+            held.drain(..kept);
+            self.held = held;
+        }
+        if self.held.len() > EVENT_LIMIT { Err(Fault::TooLarge) } else { Ok(()) }
+    }
+
+    /// Gives each whole event in `buffer`; returns where the first one that is not whole begins.
+    fn cut(
+        &mut self,
+        buffer: &[u8],
+        frames: &mut dyn FnMut(Frame<'_>) -> Result<(), Fault>,
+    ) -> Result<usize, Fault> {
+        let mut start = 0;
+        while let Some(end) = self.scan.block_end(buffer) {
+            let mut block = buffer.get(start..end).unwrap_or_default();
+            start = end;
+            if block.len() > EVENT_LIMIT {
+                return Err(Fault::TooLarge);
+            }
+            if !std::mem::replace(&mut self.begun, true) {
+                block = block.strip_prefix(BYTE_ORDER_MARK).unwrap_or(block);
+            }
+            if let Some(frame) = parse(block, &mut self.joined)? {
+                frames(frame)?;
+            }
+        }
+        self.scan.rebase(start);
+        Ok(start)
+    }
+}
+
+/// Finds blank lines, one call after another over a growing buffer, without looking at a byte twice.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Scan {
+    /// Where the current line begins.
+    line: usize,
+    /// How far the current line is known to hold no line end.
+    seen: usize,
+    /// The byte before `line` is a CR: a LF at `line` belongs to it.
+    after_cr: bool,
+}
+
+impl Scan {
+    /// The end of the next block: just behind the first byte of its blank line's end. None where `buffer` ends first.
+    pub(crate) fn block_end(&mut self, buffer: &[u8]) -> Option<usize> {
+        loop {
+            if self.after_cr && *buffer.get(self.line)? == b'\n' {
+                self.line += 1;
+                self.seen = self.line;
+            }
+            self.after_cr = false;
+            let rest = buffer.get(self.seen..)?;
+            let Some(at) = memchr2(b'\n', b'\r', rest).map(|at| at + self.seen) else {
+                self.seen = buffer.len();
+                return None;
+            };
+            let blank = at == self.line;
+            self.after_cr = buffer.get(at) == Some(&b'\r');
+            self.line = at + 1;
+            self.seen = at + 1;
+            if blank {
+                return Some(at + 1);
+            }
+        }
+    }
+
+    /// Says that the first `consumed` bytes of the buffer are gone.
+    pub(crate) fn rebase(&mut self, consumed: usize) {
+        self.line = self.line.saturating_sub(consumed);
+        self.seen = self.seen.saturating_sub(consumed);
+    }
+}
+
+/// Reads one block of lines. None where it has no data: a comment, or nothing at all. `joined` is room for data of
+/// several lines.
+pub(crate) fn parse<'a>(block: &'a [u8], joined: &'a mut String) -> Result<Option<Frame<'a>>, Fault> {
+    let mut event = None;
+    let mut data: Option<&'a str> = None;
+    let mut several = false;
+    let mut rest = block;
+    while !rest.is_empty() {
+        let end = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+        let (line, after) = rest.split_at(end);
+        rest = after.get(1..).unwrap_or_default();
+        let (name, value) = field(line);
+        match name {
+            b"data" => {
+                let value = text(value)?;
+                match data {
+                    None => data = Some(value),
+                    Some(first) => {
+                        if !std::mem::replace(&mut several, true) {
+                            joined.clear();
+                            joined.push_str(first);
+                        }
+                        joined.push('\n');
+                        joined.push_str(value);
+                    }
+                }
+            }
+            b"event" => event = Some(text(value)?),
+            b"" | b"id" | b"retry" => {}
+            _ => return Err(Fault::Invalid("a line of the stream is no field of an event".to_owned())),
+        }
+    }
+    let data = if several { Some(joined.as_str()) } else { data };
+    Ok(data.map(|data| Frame { event, data }))
+}
+
+/// A line's name and value. A comment has the empty name; so has an empty line.
+fn field(line: &[u8]) -> (&[u8], &[u8]) {
+    let Some(colon) = memchr(b':', line) else { return (line, b"") };
+    let (name, value) = line.split_at(colon);
+    let value = value.get(1..).unwrap_or_default();
+    (name, value.strip_prefix(b" ").unwrap_or(value))
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Fault> {
+    std::str::from_utf8(bytes).map_err(|_| Fault::Invalid("an event of the stream is not UTF-8".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Owned = (Option<String>, String);
+
+    fn split(chunks: &[&[u8]]) -> Result<Vec<Owned>, Fault> {
+        let mut splitter = Splitter::default();
+        let mut frames = Vec::new();
+        for chunk in chunks {
+            splitter.push(chunk, &mut |frame| {
+                frames.push((frame.event.map(str::to_owned), frame.data.to_owned()));
+                Ok(())
+            })?;
+        }
+        Ok(frames)
+    }
+
+    fn data(texts: &[&str]) -> Vec<Owned> {
+        texts.iter().map(|text| (None, (*text).to_owned())).collect()
+    }
+
+    #[test]
+    fn every_cut_of_every_form_gives_the_same_frames() {
+        let stream = "\u{feff}data:a\r\n\r\n: comment\n\ndata: b\ndata:  c\n\nevent: x\rdata: é😀\r\revent:y\r\n\
+                      id: 7\r\nretry: 3\r\ndata\r\n\r\n\n\n\rdata:z\n\rdata: cut";
+        let expected = vec![
+            (None, "a".to_owned()),
+            (None, "b\n c".to_owned()),
+            (Some("x".to_owned()), "é😀".to_owned()),
+            (Some("y".to_owned()), String::new()),
+            (None, "z".to_owned()),
+        ];
+        let bytes = stream.as_bytes();
+        for first in 0..=bytes.len() {
+            for second in first..=bytes.len() {
+                let chunks = [&bytes[..first], &bytes[first..second], &bytes[second..]];
+                assert_eq!(split(&chunks).unwrap(), expected, "cut at {first} and {second}");
+            }
+        }
+        let single: Vec<&[u8]> = bytes.chunks(1).collect();
+        assert_eq!(split(&single).unwrap(), expected);
+    }
+
+    #[test]
+    fn an_event_without_its_blank_line_is_not_given() {
+        assert_eq!(split(&[b"data: a\n\ndata: [DONE]\n"]).unwrap(), data(&["a"]));
+    }
+
+    #[test]
+    fn a_line_that_is_no_field_is_a_fault() {
+        for garbage in [&b"%%%garbage\n\n"[..], b"{\"id\":1}\n\n", b"data: a\nda: b\n\n", b"<html>\n\n"] {
+            assert!(matches!(split(&[garbage]), Err(Fault::Invalid(_))), "{garbage:?}");
+        }
+    }
+
+    #[test]
+    fn data_that_is_not_utf8_is_a_fault() {
+        assert!(matches!(split(&[b"data: \xff\n\n"]), Err(Fault::Invalid(_))));
+        assert_eq!(split(&[b": \xff\ndata: a\n\n"]).unwrap(), data(&["a"]));
+    }
+
+    #[test]
+    fn an_event_over_the_limit_is_a_fault_however_it_arrives() {
+        let mut event = b"data: ".to_vec();
+        event.resize(EVENT_LIMIT - 2, b'x');
+        event.extend_from_slice(b"\n\n");
+        assert_eq!(split(&[&event]).unwrap().len(), 1);
+        assert_eq!(split(&event.chunks(1 << 16).collect::<Vec<_>>()).unwrap().len(), 1);
+        event.insert(6, b'x');
+        assert_eq!(split(&[&event]), Err(Fault::TooLarge));
+        assert_eq!(split(&event.chunks(1 << 16).collect::<Vec<_>>()), Err(Fault::TooLarge));
+        assert_eq!(split(&[&event[..EVENT_LIMIT + 1]]), Err(Fault::TooLarge));
+    }
 }

@@ -1,0 +1,15 @@
+//! JSON without trees: a depth check, readers that borrow, a writer into bytes, and splices.
+//!
+//! Everything that reads here expects a body that passed [`check_depth`]. Nothing here knows a dialect.
+
+mod depth;
+mod place;
+mod read;
+mod splice;
+mod write;
+
+pub use depth::check_depth;
+
+pub(crate) use read::{Extras, Listed, Text, Whole, keep, key_under, object, read, read_frame, read_reply};
+pub(crate) use splice::{span, splice};
+pub(crate) use write::{Array, Object, array, object as write_object, string};
