@@ -1,3 +1,30 @@
 //! Providers, models and prices as data, with the look-ups and the integer sums over them.
 //!
-//! It never does I/O and never computes money in floating point.
+//! A provider kind is a row in `kinds.rs`; a price is a row in `data/prices.json`. `docs/prices.md` says where the
+//! prices come from and how they are refreshed.
+//!
+//! It never does I/O, never reads a clock, and never computes money in floating point.
+
+mod book;
+mod bound;
+mod card;
+mod cost;
+mod decode;
+mod error;
+mod kinds;
+mod line;
+mod model;
+mod period;
+mod provider;
+mod rate;
+mod rule;
+mod split;
+
+pub use book::{PriceBook, PriceData};
+pub use bound::PROMPT_OVERHEAD_TOKENS;
+pub use cost::Cost;
+pub use error::Error;
+pub use line::Line;
+pub use model::{ModelPrice, OwnPrice};
+pub use provider::{Auth, ProviderKind, Quirks, provider_kind, provider_kinds};
+pub use rate::{Rate, RateParseError};

@@ -1,0 +1,201 @@
+//! The table of provider kinds. A vendor that speaks a dialect we have costs one row here and nothing else.
+//!
+//! Each row follows the vendor's own documentation, named beside it.
+
+use stepwell_types::Dialect;
+
+use crate::provider::{Auth, ProviderKind, Quirks};
+
+/// Every provider kind.
+pub(crate) const KINDS: &[ProviderKind] = &[
+    // <https://developers.openai.com/api/reference/resources/chat>
+    ProviderKind {
+        base_url: Some("https://api.openai.com/v1"),
+        key_env: Some("OPENAI_API_KEY"),
+        prices: Some("openai"),
+        // Not `openai-organization` and `openai-project`: they choose whose account is billed. Config may set them.
+        request_headers: &["x-client-request-id"],
+        ..openai_chat("openai")
+    },
+    // <https://platform.claude.com/docs/en/api/messages>, <https://platform.claude.com/docs/en/api/rate-limits>
+    ProviderKind {
+        name: "anthropic",
+        dialect: Dialect::Anthropic,
+        base_url: Some("https://api.anthropic.com"),
+        auth: Auth::Header("x-api-key"),
+        key_env: Some("ANTHROPIC_API_KEY"),
+        key_required: true,
+        default_key: None,
+        fixed_headers: &[("anthropic-version", "2023-06-01")],
+        chat_path: "/v1/messages",
+        count_tokens_path: Some("/v1/messages/count_tokens"),
+        models_path: Some("/v1/models"),
+        prices: Some("anthropic"),
+        request_headers: &["anthropic-version", "anthropic-beta"],
+        reply_headers: &[
+            "request-id",
+            "anthropic-ratelimit-*",
+            "retry-after",
+            "retry-after-ms",
+            "x-should-retry",
+        ],
+        quirks: NO_QUIRKS,
+    },
+    // <https://docs.mistral.ai/api>: unknown fields are refused with 422; streams always end with usage.
+    ProviderKind {
+        base_url: Some("https://api.mistral.ai/v1"),
+        key_env: Some("MISTRAL_API_KEY"),
+        prices: Some("mistral"),
+        quirks: Quirks { max_tokens_only: true, no_developer_role: true, no_stream_options: true },
+        ..openai_chat("mistral")
+    },
+    // <https://console.groq.com/docs/openai>
+    ProviderKind {
+        base_url: Some("https://api.groq.com/openai/v1"),
+        key_env: Some("GROQ_API_KEY"),
+        prices: Some("groq"),
+        quirks: Quirks { no_developer_role: true, ..NO_QUIRKS },
+        ..openai_chat("groq")
+    },
+    // <https://api-docs.deepseek.com/api/create-chat-completion>
+    ProviderKind {
+        base_url: Some("https://api.deepseek.com"),
+        key_env: Some("DEEPSEEK_API_KEY"),
+        prices: Some("deepseek"),
+        quirks: OLDER_OPENAI_CHAT,
+        ..openai_chat("deepseek")
+    },
+    // <https://docs.x.ai/docs/api-reference>; the header keeps a conversation on the server that has it cached.
+    ProviderKind {
+        base_url: Some("https://api.x.ai/v1"),
+        key_env: Some("XAI_API_KEY"),
+        prices: Some("x-ai"),
+        request_headers: &["x-grok-conv-id"],
+        quirks: Quirks { no_developer_role: true, ..NO_QUIRKS },
+        ..openai_chat("xai")
+    },
+    // <https://openrouter.ai/docs/api/reference/overview>; the headers name the product in its statistics.
+    ProviderKind {
+        base_url: Some("https://openrouter.ai/api/v1"),
+        key_env: Some("OPENROUTER_API_KEY"),
+        prices: Some("openrouter"),
+        request_headers: &["http-referer", "x-title"],
+        ..openai_chat("openrouter")
+    },
+    // <https://docs.together.ai/docs/openai-api-compatibility>
+    ProviderKind {
+        base_url: Some("https://api.together.xyz/v1"),
+        key_env: Some("TOGETHER_API_KEY"),
+        prices: Some("together"),
+        quirks: OLDER_OPENAI_CHAT,
+        ..openai_chat("together")
+    },
+    // <https://docs.fireworks.ai/tools-sdks/openai-compatibility>
+    ProviderKind {
+        base_url: Some("https://api.fireworks.ai/inference/v1"),
+        key_env: Some("FIREWORKS_API_KEY"),
+        prices: Some("fireworks"),
+        request_headers: &["x-session-affinity"],
+        quirks: OLDER_OPENAI_CHAT,
+        ..openai_chat("fireworks")
+    },
+    // Anything else that speaks the dialect. What every such server understands is sent.
+    ProviderKind { key_required: false, quirks: OLDER_OPENAI_CHAT, ..openai_chat("openai-compatible") },
+    // The simulator of `crates/sim`. In the process itself, the server fills in the base URL.
+    ProviderKind { key_required: false, default_key: Some("sim"), prices: Some("sim"), ..openai_chat("sim") },
+];
+
+/// A provider that follows its dialect to the letter.
+const NO_QUIRKS: Quirks =
+    Quirks { max_tokens_only: false, no_developer_role: false, no_stream_options: false };
+
+/// The dialect as it was before `max_completion_tokens` and the `developer` role.
+const OLDER_OPENAI_CHAT: Quirks = Quirks { max_tokens_only: true, no_developer_role: true, ..NO_QUIRKS };
+
+/// What rows of OpenAI's dialect share.
+const fn openai_chat(name: &'static str) -> ProviderKind {
+    ProviderKind {
+        name,
+        dialect: Dialect::OpenaiChat,
+        base_url: None,
+        auth: Auth::Bearer,
+        key_env: None,
+        key_required: true,
+        default_key: None,
+        fixed_headers: &[],
+        chat_path: "/chat/completions",
+        count_tokens_path: None,
+        models_path: Some("/models"),
+        prices: None,
+        request_headers: &[],
+        reply_headers: &[
+            "x-request-id",
+            "x-ratelimit-*",
+            "retry-after",
+            "retry-after-ms",
+            "x-should-retry",
+            "openai-processing-ms",
+            "openai-version",
+        ],
+        quirks: NO_QUIRKS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use crate::{PriceBook, provider_kind, provider_kinds};
+
+    #[test]
+    fn every_kind_is_found_by_its_name_and_no_two_share_one() {
+        let mut names = HashSet::new();
+        for kind in provider_kinds() {
+            assert_eq!(provider_kind(kind.name), Some(kind));
+            assert!(names.insert(kind.name), "{}", kind.name);
+        }
+        assert_eq!(provider_kind("no such vendor"), None);
+    }
+
+    #[test]
+    fn urls_and_paths_join_without_doubled_or_missing_slashes() {
+        for kind in provider_kinds() {
+            assert!(kind.base_url.is_none_or(|url| url.starts_with("https://") && !url.ends_with('/')));
+            let paths = [Some(kind.chat_path), kind.count_tokens_path, kind.models_path];
+            assert!(paths.into_iter().flatten().all(|path| path.starts_with('/')), "{}", kind.name);
+        }
+    }
+
+    #[test]
+    fn every_price_provider_is_in_the_data() {
+        let book = PriceBook::embedded().unwrap();
+        for kind in provider_kinds() {
+            assert!(kind.prices.is_none_or(|prices| book.model_ids(prices).count() > 0), "{}", kind.name);
+        }
+    }
+
+    #[test]
+    fn no_credential_passes_from_the_client_to_a_provider() {
+        for kind in provider_kinds() {
+            for header in kind.request_headers {
+                let secret = ["authorization", "x-api-key", "api-key", "cookie", "x-goog-api-key"];
+                assert!(!secret.contains(header), "{}: {header}", kind.name);
+                assert_eq!(header.to_lowercase(), **header);
+            }
+        }
+    }
+
+    #[test]
+    fn reply_headers_pass_by_name_and_by_prefix_and_others_do_not() {
+        let openai = provider_kind("openai").unwrap();
+        for name in ["x-request-id", "x-ratelimit-remaining-tokens", "retry-after-ms"] {
+            assert!(openai.passes_reply_header(name), "{name}");
+        }
+        for name in ["set-cookie", "openai-organization", "x-ratelimit", "server", "content-length"] {
+            assert!(!openai.passes_reply_header(name), "{name}");
+        }
+        let anthropic = provider_kind("anthropic").unwrap();
+        assert!(anthropic.passes_reply_header("anthropic-ratelimit-input-tokens-reset"));
+        assert!(!anthropic.passes_reply_header("anthropic-organization-id"));
+    }
+}

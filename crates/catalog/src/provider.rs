@@ -1,0 +1,87 @@
+//! What a provider kind is: everything that tells one vendor's API from another's of the same dialect.
+
+use stepwell_types::Dialect;
+
+use crate::kinds::KINDS;
+
+/// A vendor's API as data: where it is, how it is signed, which headers pass, what it does differently.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ProviderKind {
+    /// Its name in config (`kind = "openai"`), and the name of the provider in a start without config.
+    pub name: &'static str,
+    /// The dialect it speaks.
+    pub dialect: Dialect,
+    /// Where it is, as the vendor's own SDK takes it, without a final slash. None where config has to say, or where
+    /// the server fills it in.
+    pub base_url: Option<&'static str>,
+    /// How the key is sent.
+    pub auth: Auth,
+    /// The environment variable its key usually is in.
+    pub key_env: Option<&'static str>,
+    /// Whether it cannot be called without a key.
+    pub key_required: bool,
+    /// The key that is sent where config names none.
+    pub default_key: Option<&'static str>,
+    /// Headers sent with every request, unless the client's own, allowed to pass, take their place.
+    pub fixed_headers: &'static [(&'static str, &'static str)],
+    /// The path of a conversation, after the base URL.
+    pub chat_path: &'static str,
+    /// The path that counts tokens, after the base URL, if there is one.
+    pub count_tokens_path: Option<&'static str>,
+    /// The path that lists models, after the base URL, if there is one.
+    pub models_path: Option<&'static str>,
+    /// The price data's name of this provider; none where prices come from config alone.
+    pub prices: Option<&'static str>,
+    /// Client headers that pass to the provider, in lower case. Never one that carries a credential, or that chooses
+    /// whose account is billed.
+    pub request_headers: &'static [&'static str],
+    /// Headers of the provider's reply that pass to the client, in lower case; a final `*` stands for any ending.
+    pub reply_headers: &'static [&'static str],
+    /// What it does differently from others of its dialect.
+    pub quirks: Quirks,
+}
+
+/// How a provider's key is sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Auth {
+    /// `authorization: Bearer KEY`.
+    Bearer,
+    /// The key alone, in this header.
+    Header(&'static str),
+}
+
+/// What a provider does differently from the dialect it speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Quirks {
+    /// It knows only `max_tokens`, not `max_completion_tokens`.
+    pub max_tokens_only: bool,
+    /// It knows no `developer` role: `system` is sent in its place.
+    pub no_developer_role: bool,
+    /// It refuses `stream_options`. Its streams end with usage without being asked.
+    pub no_stream_options: bool,
+}
+
+impl ProviderKind {
+    /// Whether a client's header, named in lower case, passes to the provider.
+    pub fn passes_request_header(&self, name: &str) -> bool {
+        self.request_headers.contains(&name)
+    }
+
+    /// Whether a header of the provider's reply, named in lower case, passes to the client.
+    pub fn passes_reply_header(&self, name: &str) -> bool {
+        self.reply_headers.iter().any(|allowed| match allowed.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => name == *allowed,
+        })
+    }
+}
+
+/// The provider kind of a name in config.
+pub fn provider_kind(name: &str) -> Option<&'static ProviderKind> {
+    KINDS.iter().find(|kind| kind.name == name)
+}
+
+/// Every provider kind. A start without config looks for their keys in this order.
+pub fn provider_kinds() -> &'static [ProviderKind] {
+    KINDS
+}
