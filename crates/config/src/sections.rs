@@ -1,0 +1,27 @@
+//! One file per section of the configuration: its settings, its keys, its reader.
+
+mod auth;
+mod base_url;
+mod engines;
+mod headers;
+mod journal;
+mod log;
+mod name;
+mod price;
+mod provider;
+mod reference;
+mod root;
+mod route;
+mod server;
+
+pub(crate) use provider::detected;
+pub(crate) use reference::Resolver;
+pub(crate) use root::{KEYS, is_public, read};
+
+pub use auth::{AuthMode, AuthSettings};
+pub use engines::{SharedSettings, SharedUrl, StoreSettings, StoreUrl};
+pub use journal::{Durability, JournalSettings};
+pub use log::{LogCalls, LogFormat, LogSettings};
+pub use provider::{ProviderSettings, Timeouts};
+pub use route::{RouteSettings, Strategy};
+pub use server::ServerSettings;

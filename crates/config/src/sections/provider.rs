@@ -1,0 +1,426 @@
+//! `[providers.NAME]`: a configured account at a model vendor, or a server of one's own.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use stepwell_catalog::{OwnPrice, ProviderKind};
+
+use super::reference::Resolver;
+use super::{base_url, headers, name, price};
+use crate::environment::Environment;
+use crate::key::{HOUR, Key, Keys, Shape, ms, seconds};
+use crate::near::nearest;
+use crate::report::Report;
+use crate::secret::Secret;
+use crate::section::{Node, Section, names, text_of};
+
+/// The kind, and the provider's name, of the simulator in this process: the one kind without an address.
+const SIMULATOR: &str = "sim";
+
+/// Kinds the design names for a later version.
+const LATER_KINDS: &[&str] = &["azure-openai", "gemini", "vertex", "bedrock", "cohere", "ollama"];
+
+/// An account at a model vendor, or a server of one's own.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProviderSettings {
+    /// Its name: the first half of its targets.
+    pub name: Arc<str>,
+    /// What the catalog knows about its like.
+    pub kind: &'static ProviderKind,
+    /// Where it is, `http` or `https`, without a trailing slash, query or user; none only for the simulator.
+    pub base_url: Option<String>,
+    /// What it is paid by; none where the kind needs none.
+    pub api_key: Option<Secret>,
+    /// Added to every request, names in lower case.
+    pub headers: Vec<(String, Secret)>,
+    /// How long it may take.
+    pub timeouts: Timeouts,
+    /// Models that a client may name without the provider, and that `/v1/models` lists.
+    pub models: Vec<String>,
+    /// Prices of one's own by model, `*` for every other; before the catalog's.
+    pub prices: BTreeMap<String, OwnPrice>,
+    /// The most connections open to it at once.
+    pub max_connections: usize,
+}
+
+/// How long a provider may take for each part of one attempt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Timeouts {
+    /// To open a TCP connection, name lookup included.
+    pub connect: Duration,
+    /// To finish the TLS handshake.
+    pub tls: Duration,
+    /// From the request sent to the reply's first byte. A reply that is not streamed often sends none before it is
+    /// complete.
+    pub first_byte: Duration,
+    /// Between two reads of a reply.
+    pub idle: Duration,
+    /// For the whole attempt.
+    pub total: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: seconds(2),
+            tls: seconds(4),
+            first_byte: seconds(120),
+            idle: seconds(30),
+            total: seconds(600),
+        }
+    }
+}
+
+/// The most connections open to one provider, unless it says otherwise.
+const CONNECTIONS: usize = 4_096;
+
+const KIND: Key = Key {
+    name: "kind",
+    shape: Shape::Text,
+    default: None,
+    doc: "What it is: a name from the catalog, or \"openai-compatible\" for anything else. Required.",
+};
+const BASE_URL: Key = Key {
+    name: "base_url",
+    shape: Shape::Url,
+    default: None,
+    doc: "Where it is: what that vendor's own SDK would take. Without it, the kind's own.",
+};
+const API_KEY: Key = Key {
+    name: "api_key",
+    shape: Shape::Secret,
+    default: None,
+    doc: "Its key, by reference. Without it, the kind's usual environment variable.",
+};
+const HEADERS: Key = Key {
+    name: "headers",
+    shape: Shape::Headers,
+    default: None,
+    doc: "Header fields added to every request; values by reference, or as they are where the name does not speak of a secret.",
+};
+const TIMEOUTS: Key = Key {
+    name: "timeouts",
+    shape: Shape::Table(&TIMEOUT_KEYS),
+    default: None,
+    doc: "How long it may take for each part of one attempt.",
+};
+const MODELS: Key = Key {
+    name: "models",
+    shape: Shape::Texts,
+    default: Some("[]"),
+    doc: "Models that clients may name without the provider, and that /v1/models lists.",
+};
+const PRICES: Key = Key {
+    name: "prices",
+    shape: Shape::Map(&price::KEYS),
+    default: None,
+    doc: "Prices of one's own, by model; \"*\" stands for every model without one.",
+};
+const MAX_CONNECTIONS: Key = Key {
+    name: "max_connections",
+    shape: Shape::Integer { min: 1, max: 100_000 },
+    default: Some("4096"),
+    doc: "The most connections open to it at once.",
+};
+
+/// The keys of `[providers.NAME]`.
+pub(crate) const KEYS: Keys = Keys {
+    doc: "An account at a model vendor, or a server of one's own.",
+    known: &[KIND, BASE_URL, API_KEY, HEADERS, TIMEOUTS, MODELS, PRICES, MAX_CONNECTIONS],
+    required: &["kind"],
+    later: &[
+        "limits",
+        "region",
+        "access_key_id",
+        "secret_access_key",
+        "session_token",
+        "project",
+        "location",
+        "credentials_file",
+        "api_version",
+    ],
+};
+
+const CONNECT: Key = Key {
+    name: "connect",
+    shape: Shape::Duration { min: ms(1), max: seconds(60) },
+    default: Some("\"2s\""),
+    doc: "To open a TCP connection, name lookup included.",
+};
+const TLS: Key = Key {
+    name: "tls",
+    shape: Shape::Duration { min: ms(1), max: seconds(60) },
+    default: Some("\"4s\""),
+    doc: "To finish the TLS handshake.",
+};
+const FIRST_BYTE: Key = Key {
+    name: "first_byte",
+    shape: Shape::Duration { min: ms(1), max: HOUR },
+    default: Some("\"2m\""),
+    doc: "From the request sent to the reply's first byte. A reply that is not streamed often sends none before it is complete.",
+};
+const IDLE: Key = Key {
+    name: "idle",
+    shape: Shape::Duration { min: ms(1), max: HOUR },
+    default: Some("\"30s\""),
+    doc: "Between two reads of a reply.",
+};
+const TOTAL: Key = Key {
+    name: "total",
+    shape: Shape::Duration { min: ms(1), max: HOUR },
+    default: Some("\"10m\""),
+    doc: "For the whole attempt.",
+};
+
+/// The keys of `[providers.NAME.timeouts]`.
+const TIMEOUT_KEYS: Keys = Keys {
+    doc: "How long a provider may take for each part of one attempt.",
+    known: &[CONNECT, TLS, FIRST_BYTE, IDLE, TOTAL],
+    required: &[],
+    later: &[],
+};
+
+/// Reads `[providers]`.
+pub(crate) fn read_all(
+    node: &Node<'_>,
+    resolver: &Resolver<'_>,
+    report: &mut Report<'_>,
+) -> BTreeMap<Arc<str>, ProviderSettings> {
+    let mut providers = BTreeMap::new();
+    for (provider, span, node) in names(node, report) {
+        let is_name = name::check("provider", provider, span.clone(), report);
+        let path = format!("providers.{provider}");
+        let Some(section) = Section::open(node, span, &path, &KEYS, report) else { continue };
+        if let Some(settings) = read(provider, &section, resolver, report).filter(|_| is_name) {
+            providers.insert(Arc::clone(&settings.name), settings);
+        }
+    }
+    providers
+}
+
+fn read(
+    provider: &str,
+    section: &Section<'_, '_>,
+    resolver: &Resolver<'_>,
+    report: &mut Report<'_>,
+) -> Option<ProviderSettings> {
+    let kind = read_kind(provider, section, report);
+    let base_url = read_base_url(kind, section, report);
+    let api_key = read_api_key(kind, section, resolver, report);
+    let has_key = section.node(&API_KEY).is_some() || api_key.is_some();
+    let headers = section.node(&HEADERS).map(|node| headers::read(node, has_key, resolver, report));
+    let headers = headers.unwrap_or_default();
+    let timeouts = read_timeouts(provider, section, report);
+    let models = read_models(section, report);
+    let prices = read_prices(provider, section, report);
+    let max_connections =
+        section.integer(&MAX_CONNECTIONS, report).and_then(|count| usize::try_from(count).ok());
+    let kind = kind?;
+    if let Some((span, _)) = section.entry(&BASE_URL)
+        && base_url.as_deref().is_some_and(base_url::is_readable_on_the_way)
+        && (api_key.is_some() || !headers.is_empty())
+    {
+        report
+            .warning(
+                "insecure",
+                span,
+                format!("provider `{provider}` is sent its credential over plain http"),
+            )
+            .hint("use https, or a network that nobody else is on");
+    }
+    Some(ProviderSettings {
+        name: Arc::from(provider),
+        kind,
+        base_url,
+        api_key,
+        headers,
+        timeouts,
+        models,
+        prices,
+        max_connections: max_connections.unwrap_or(CONNECTIONS),
+    })
+}
+
+fn read_kind(
+    provider: &str,
+    section: &Section<'_, '_>,
+    report: &mut Report<'_>,
+) -> Option<&'static ProviderKind> {
+    let Some((name, span)) = section.text(&KIND, report) else {
+        if section.node(&KIND).is_none() {
+            let kind = if stepwell_catalog::provider_kind(provider).is_some() {
+                provider
+            } else {
+                "openai-compatible"
+            };
+            report
+                .error("missing_key", section.span.clone(), format!("provider `{provider}` has no `kind`"))
+                .absent()
+                .hint(format!("add kind = \"{kind}\""));
+        }
+        return None;
+    };
+    let Some(kind) = stepwell_catalog::provider_kind(name) else {
+        unknown_kind(name, span, report);
+        return None;
+    };
+    if provider == SIMULATOR && kind.name != SIMULATOR {
+        report
+            .error("bad_name", section.span.clone(), "the name `sim` is kept for the simulator")
+            .hint("give this provider another name, or write kind = \"sim\"");
+    }
+    Some(kind)
+}
+
+fn unknown_kind(name: &str, span: Range<usize>, report: &mut Report<'_>) {
+    if LATER_KINDS.contains(&name) {
+        report.error("not_yet", span, format!("kind `{name}` is not in this version yet")).hint(
+            "if it has an OpenAI-compatible endpoint, use kind = \"openai-compatible\" with its base_url",
+        );
+        return;
+    }
+    let known = || stepwell_catalog::provider_kinds().iter().map(|kind| kind.name);
+    let hint = match nearest(name, known()) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => format!(
+            "one of {}; \"openai-compatible\" for anything else",
+            known().collect::<Vec<_>>().join(", ")
+        ),
+    };
+    report.error("unknown_kind", span, format!("no provider kind is called `{name}`")).hint(hint);
+}
+
+fn read_base_url(
+    kind: Option<&'static ProviderKind>,
+    section: &Section<'_, '_>,
+    report: &mut Report<'_>,
+) -> Option<String> {
+    if let Some(node) = section.node(&BASE_URL) {
+        let text = text_of(node, BASE_URL.shape.noun(), report)?;
+        return base_url::check(text, node.span(), report);
+    }
+    let kind = kind?;
+    if kind.base_url.is_none() && kind.name != SIMULATOR {
+        report
+            .error("missing_key", section.span.clone(), format!("kind \"{}\" needs a `base_url`", kind.name))
+            .absent()
+            .hint("add base_url = \"https://…\", what that vendor's own SDK would take");
+    }
+    kind.base_url.map(|url| url.trim_end_matches('/').to_owned())
+}
+
+/// The key that is referred to; without a reference, the kind's usual variable. A provider at an address of its own
+/// is never sent the usual key without being told to: it is the vendor's.
+fn read_api_key(
+    kind: Option<&'static ProviderKind>,
+    section: &Section<'_, '_>,
+    resolver: &Resolver<'_>,
+    report: &mut Report<'_>,
+) -> Option<Secret> {
+    if let Some(node) = section.node(&API_KEY) {
+        return resolver.resolve(node, report);
+    }
+    let kind = kind?;
+    let usual = kind.key_env.filter(|_| section.node(&BASE_URL).is_none());
+    let found = usual.and_then(|variable| usual_key(variable, resolver.environment));
+    if found.is_none() && kind.key_required {
+        let (message, hint) = match usual {
+            Some(usual) => (
+                format!("this provider has no key: {usual} is not set"),
+                format!("set {usual}, or add api_key = \"env:NAME\" or \"file:PATH\""),
+            ),
+            None => (
+                "this provider has no key".to_owned(),
+                format!("add api_key = \"env:{}\" or \"file:PATH\"", kind.key_env.unwrap_or("NAME")),
+            ),
+        };
+        report.error("missing_secret", section.span.clone(), message).absent().hint(hint);
+    }
+    found
+}
+
+/// The key in a kind's usual variable, if there is one that can be sent.
+fn usual_key(variable: &str, environment: &dyn Environment) -> Option<Secret> {
+    let value = environment.var(variable)?;
+    let value = value.trim();
+    (!value.is_empty() && http::HeaderValue::from_str(value).is_ok()).then(|| Secret::new(value))
+}
+
+fn read_timeouts(provider: &str, section: &Section<'_, '_>, report: &mut Report<'_>) -> Timeouts {
+    let mut timeouts = Timeouts::default();
+    let Some((span, node)) = section.entry(&TIMEOUTS) else { return timeouts };
+    let path = format!("providers.{provider}.timeouts");
+    let Some(section) = Section::open(node, span, &path, &TIMEOUT_KEYS, report) else { return timeouts };
+    section.duration(&CONNECT, &mut timeouts.connect, report);
+    section.duration(&TLS, &mut timeouts.tls, report);
+    section.duration(&FIRST_BYTE, &mut timeouts.first_byte, report);
+    section.duration(&IDLE, &mut timeouts.idle, report);
+    section.duration(&TOTAL, &mut timeouts.total, report);
+    timeouts
+}
+
+fn read_models(section: &Section<'_, '_>, report: &mut Report<'_>) -> Vec<String> {
+    let mut models: Vec<String> = Vec::new();
+    for (model, span) in section.texts(&MODELS, report) {
+        if !is_model(model) {
+            report
+                .error("bad_value", span, format!("`{}` is not the name of a model", model.escape_debug()))
+                .hint("1 to 256 visible ASCII characters");
+        } else if models.iter().any(|earlier| earlier == model) {
+            report.warning("duplicate", span, format!("model `{model}` is listed twice"));
+        } else {
+            models.push(model.to_owned());
+        }
+    }
+    models
+}
+
+/// Whether `text` can be a model's name: it goes into response headers and records.
+pub(crate) fn is_model(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 256 && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn read_prices(
+    provider: &str,
+    section: &Section<'_, '_>,
+    report: &mut Report<'_>,
+) -> BTreeMap<String, OwnPrice> {
+    let mut prices = BTreeMap::new();
+    let Some(node) = section.node(&PRICES) else { return prices };
+    for (model, span, node) in names(node, report) {
+        let path = format!("providers.{provider}.prices.{model}");
+        let Some(section) = Section::open(node, span, &path, &price::KEYS, report) else { continue };
+        if let Some(price) = price::read(&section, report) {
+            prices.insert(model.to_owned(), price);
+        }
+    }
+    prices
+}
+
+/// Every provider whose usual key is in the environment, and the simulator: what there is without a `[providers]`.
+pub(crate) fn detected(environment: &dyn Environment) -> BTreeMap<Arc<str>, ProviderSettings> {
+    let mut providers = BTreeMap::new();
+    for kind in stepwell_catalog::provider_kinds() {
+        let api_key = kind.key_env.and_then(|variable| usual_key(variable, environment));
+        let is_reachable = kind.base_url.is_some() && api_key.is_some();
+        if !is_reachable && kind.name != SIMULATOR {
+            continue;
+        }
+        let name: Arc<str> = Arc::from(kind.name);
+        let settings = ProviderSettings {
+            name: Arc::clone(&name),
+            kind,
+            base_url: kind.base_url.map(|url| url.trim_end_matches('/').to_owned()),
+            api_key,
+            headers: Vec::new(),
+            timeouts: Timeouts::default(),
+            models: Vec::new(),
+            prices: BTreeMap::new(),
+            max_connections: CONNECTIONS,
+        };
+        providers.insert(name, settings);
+    }
+    providers
+}
