@@ -1,0 +1,1 @@
+"""The parts of bench/run: who is measured, with what, and how it is told."""
