@@ -49,6 +49,14 @@ pub(crate) fn read_frame<'a, T: Deserialize<'a>>(data: &'a str) -> Result<T, Fau
         .map_err(|error| Fault::Invalid(format!("an event of the stream: {}", reason(&error))))
 }
 
+/// What is wrong within a value that was read from its own bytes.
+#[cold]
+fn inner(raw: &RawValue, error: &serde_json::Error) -> String {
+    let body = raw.get().as_bytes();
+    let path = place::path(body, place::offset(body, error.line(), error.column()));
+    if path.is_empty() { reason(error) } else { format!("{path}: {}", reason(error)) }
+}
+
 /// What a parser says is wrong, without its own idea of where.
 fn reason(error: &serde_json::Error) -> String {
     let mut text = error.to_string();
@@ -135,8 +143,10 @@ pub(crate) struct Whole<'a, T> {
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Whole<'de, T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = <&RawValue>::deserialize(deserializer)?;
-        let value = serde_json::from_str(raw.get()).map_err(|error| D::Error::custom(reason(&error)))?;
-        Ok(Self { raw, value })
+        match serde_json::from_str(raw.get()) {
+            Ok(value) => Ok(Self { raw, value }),
+            Err(error) => Err(D::Error::custom(inner(raw, &error))),
+        }
     }
 }
 
@@ -268,7 +278,8 @@ mod tests {
         assert_eq!(error.code, Code::InvalidRequest);
         assert_eq!(error.message, "messages[1].role: invalid type: integer `3`, expected a string");
         let error = refused("{\n\"messages\":[{\"content\":[1,\n\"x\"]}]}");
-        assert_eq!(error.param.as_deref(), Some("messages[0].content[1]"));
+        assert_eq!(error.param.as_deref(), Some("messages[0].content"));
+        assert!(error.message.contains("string \"x\", expected u64"), "{}", error.message);
     }
 
     #[test]

@@ -236,7 +236,7 @@ mod tests {
             let mut out = Vec::new();
             string(&mut out, &text);
             prop_assert_eq!(&serde_json::from_slice::<String>(&out).unwrap(), &text);
-            prop_assert_eq!(&out, serde_json::to_string(&text).unwrap().as_bytes());
+            prop_assert_eq!(&out, &serde_json::to_vec(&text).unwrap());
             out.clear();
             number(&mut out, number_in);
             prop_assert_eq!(String::from_utf8(out).unwrap(), number_in.to_string());
