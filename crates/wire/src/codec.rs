@@ -57,6 +57,10 @@ pub struct Quirks {
     pub no_developer_role: bool,
     /// The provider refuses `stream_options`.
     pub no_stream_options: bool,
+    /// The model knows thinking by a budget of tokens only (Claude before 4.6): a level of effort becomes a budget.
+    pub thinking_by_budget: bool,
+    /// The model refuses `temperature`, `top_p` and `top_k` (Claude from Opus 4.7 on): they become losses.
+    pub no_sampling: bool,
 }
 
 /// A request written in a dialect, and what was lost on the way.
@@ -142,6 +146,9 @@ pub trait Codec: Send + Sync {
 
     /// Writes the list of models. `first` to `last` are all there are: one page.
     fn write_models(&self, models: &[Listing<'_>]) -> Vec<u8>;
+
+    /// Writes one model of the list.
+    fn write_model(&self, model: &Listing<'_>) -> Vec<u8>;
 
     /// Writes the answer to a count of input tokens.
     fn write_token_count(&self, input_tokens: u64) -> Vec<u8>;

@@ -27,6 +27,9 @@ pub struct Facts {
     pub usage: Option<Usage>,
     /// Bytes that arrived.
     pub bytes: u64,
+    /// About how many events with content have passed: our own count of output tokens for a reply that ends before the
+    /// provider has said. A tap counts lines, not contents, so it may be a few too many, never too few.
+    pub events: u64,
     /// What a translation has lost.
     pub losses: Losses,
 }
@@ -118,7 +121,10 @@ impl Facts {
             | Event::RedactedThinking { .. }
             | Event::Refusal { .. }
             | Event::ToolCall { .. }
-            | Event::ToolArguments { .. } => self.committed = true,
+            | Event::ToolArguments { .. } => {
+                self.committed = true;
+                self.events += 1;
+            }
         }
     }
 }
