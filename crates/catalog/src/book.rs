@@ -47,7 +47,7 @@ impl PriceBook {
     pub const DATA: PriceData = PriceData {
         source: "genai-prices 0.2.1",
         date: "2026-10-26",
-        sha256: "36b2d46ee3f339666e58962d6e4d9ecb175adf2a0456ad029ea0cbafd9baf75",
+        sha256: "36b2d46ee3f339666e58962d6e4d9ecb175adf2a0456ad029ea0cbafd9baf75c",
     };
 
     /// The embedded prices, and the simulator's. Reads the list of providers only.

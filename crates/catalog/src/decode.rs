@@ -116,7 +116,9 @@ fn model(raw: RawModel<'_>) -> Result<Model, Error> {
         .map(|raw| Ok(Period { when: when(raw.constraint)?, card: card(&raw.prices)? }))
         .collect::<Result<Vec<_>, Error>>()?;
     if raw.id.ends_with(FREE_SUFFIX) {
-        periods.iter_mut().for_each(|period| period.card.fill_with_zero());
+        for period in &mut periods {
+            period.card.fill_with_zero();
+        }
     }
     let variants = raw
         .price_variants

@@ -37,13 +37,15 @@ impl Split {
     }
 
     fn input(&mut self, usage: &Usage, prices: &Applied<'_>) {
-        let written = usage.cache_write_5m_tokens.saturating_add(usage.cache_write_1h_tokens);
-        let cached = usage.cache_read_tokens.saturating_add(written);
-        let fits = cached <= usage.input_tokens && usage.input_audio_tokens <= usage.input_tokens;
+        let parts = [usage.cache_read_tokens, usage.cache_write_5m_tokens, usage.cache_write_1h_tokens];
+        let cached = parts.into_iter().try_fold(0, u64::checked_add);
+        let fits = cached.is_some_and(|cached| cached <= usage.input_tokens)
+            && usage.input_audio_tokens <= usage.input_tokens;
         self.inconsistent |= !fits;
         self.whole_input = if fits {
             usage.input_tokens
         } else {
+            let cached = cached.unwrap_or(u64::MAX);
             usage.input_tokens.saturating_add(cached).saturating_add(usage.input_audio_tokens)
         };
         let prices_writes = prices.has(Line::CacheWrite);
