@@ -13,6 +13,7 @@ mod error;
 mod losses;
 mod openai_chat;
 mod pipe;
+mod tap;
 
 pub mod chat;
 pub mod json;

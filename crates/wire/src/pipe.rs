@@ -59,7 +59,8 @@ pub trait Pipe: Send {
 
 /// A pipe from one dialect to another.
 pub fn translate(reader: Box<dyn StreamReader>, writer: Box<dyn StreamWriter>) -> Box<dyn Pipe> {
-    Box::new(Translation { splitter: sse::Splitter::default(), reader, writer, facts: Facts::default() })
+    let (splitter, facts) = (sse::Splitter::default(), Facts::default());
+    Box::new(Translation { splitter, reader, writer, facts, broken: false })
 }
 
 struct Translation {
@@ -67,12 +68,16 @@ struct Translation {
     reader: Box<dyn StreamReader>,
     writer: Box<dyn StreamWriter>,
     facts: Facts,
+    broken: bool,
 }
 
 impl Pipe for Translation {
     fn push(&mut self, bytes: Bytes, out: &mut Vec<Bytes>) -> Result<(), Fault> {
-        let Self { splitter, reader, writer, facts } = self;
+        let Self { splitter, reader, writer, facts, broken } = self;
         facts.bytes += bytes.len() as u64;
+        if *broken || facts.terminal || facts.error.is_some() {
+            return Ok(());
+        }
         let mut written = Vec::with_capacity(bytes.len() + bytes.len() / 2);
         let result = splitter.push(&bytes, &mut |event| {
             if facts.terminal || facts.error.is_some() {
@@ -83,6 +88,8 @@ impl Pipe for Translation {
                 writer.push(&event, &mut written);
             })
         });
+        *broken = result.is_err();
+        facts.losses.absorb(reader.take_losses());
         facts.losses.absorb(writer.take_losses());
         if !written.is_empty() {
             out.push(Bytes::from(written));

@@ -66,7 +66,7 @@ impl Splitter {
                 return Err(Fault::TooLarge);
             }
             if !std::mem::replace(&mut self.begun, true) {
-                block = block.strip_prefix(BYTE_ORDER_MARK).unwrap_or(block);
+                block = without_mark(block);
             }
             if let Some(frame) = parse(block, &mut self.joined)? {
                 frames(frame)?;
@@ -86,28 +86,38 @@ pub(crate) struct Scan {
     seen: usize,
     /// The byte before `line` is a CR: a LF at `line` belongs to it.
     after_cr: bool,
+    /// The line before this one ended with CR and LF, so a blank line that ends with CR has its LF still to come.
+    pairs: bool,
 }
 
 impl Scan {
-    /// The end of the next block: just behind the first byte of its blank line's end. None where `buffer` ends first.
+    /// The end of the next block, its blank line included. None where `buffer` ends first.
     pub(crate) fn block_end(&mut self, buffer: &[u8]) -> Option<usize> {
         loop {
-            if self.after_cr && *buffer.get(self.line)? == b'\n' {
-                self.line += 1;
+            if self.after_cr {
+                self.pairs = *buffer.get(self.line)? == b'\n';
+                self.line += usize::from(self.pairs);
                 self.seen = self.line;
+                self.after_cr = false;
             }
-            self.after_cr = false;
             let rest = buffer.get(self.seen..)?;
             let Some(at) = memchr2(b'\n', b'\r', rest).map(|at| at + self.seen) else {
                 self.seen = buffer.len();
                 return None;
             };
             let blank = at == self.line;
-            self.after_cr = buffer.get(at) == Some(&b'\r');
-            self.line = at + 1;
-            self.seen = at + 1;
+            let carriage = buffer.get(at) == Some(&b'\r');
+            let mut end = at + 1;
+            if blank && carriage && self.pairs {
+                self.seen = at;
+                end += usize::from(*buffer.get(end)? == b'\n');
+            }
+            self.line = end;
+            self.seen = end;
+            self.after_cr = carriage && end == at + 1;
+            self.pairs &= carriage;
             if blank {
-                return Some(at + 1);
+                return Some(end);
             }
         }
     }
@@ -117,6 +127,11 @@ impl Scan {
         self.line = self.line.saturating_sub(consumed);
         self.seen = self.seen.saturating_sub(consumed);
     }
+}
+
+/// The first block of a stream without the mark it may begin with.
+pub(crate) fn without_mark(block: &[u8]) -> &[u8] {
+    block.strip_prefix(BYTE_ORDER_MARK).unwrap_or(block)
 }
 
 /// Reads one block of lines. None where it has no data: a comment, or nothing at all. `joined` is room for data of
