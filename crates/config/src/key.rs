@@ -75,6 +75,14 @@ pub(crate) struct Choice {
 }
 
 impl Shape {
+    /// Whether what it takes can never hold a secret.
+    pub(crate) fn is_public(&self) -> bool {
+        !matches!(
+            self,
+            Self::Secret | Self::Headers | Self::Url | Self::Engine(_) | Self::Table(_) | Self::Map(_)
+        )
+    }
+
     /// What it takes, with its article, for "expected …".
     pub(crate) fn noun(&self) -> &'static str {
         match self {
@@ -106,4 +114,4 @@ pub(crate) const fn seconds(count: u64) -> Duration {
 }
 
 /// An hour: the longest any wait for a provider or a client may be set to.
-pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
+pub(crate) const HOUR: Duration = Duration::from_hours(1);

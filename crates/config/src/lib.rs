@@ -17,6 +17,7 @@ mod section;
 mod sections;
 mod settings;
 mod snippet;
+mod tree;
 mod unit;
 
 pub use compare::{Changes, NameChanges, compare};

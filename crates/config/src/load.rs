@@ -9,6 +9,7 @@ use crate::problem::{Problem, Severity};
 use crate::report::Report;
 use crate::sections::{self, Resolver};
 use crate::settings::Settings;
+use crate::tree;
 
 /// The largest configuration, in bytes.
 const LARGEST: usize = 1_000_000;
@@ -43,6 +44,11 @@ pub fn load(path: &Path, text: &str, environment: &dyn Environment) -> Result<Lo
     let (table, syntax) = DeTable::parse_recoverable(text);
     let resolver = Resolver { environment, directory: path.parent().unwrap_or(Path::new("")) };
     let mut report = Report::new(&file, text);
+    if let Some(span) = tree::too_deep(table.get_ref()) {
+        report.error("too_deep", span, "nothing in a configuration nests as deep as this");
+        tree::dismantle(table.into_inner());
+        return Err(report.finish_unparsed(syntax));
+    }
     let settings = sections::read(table.get_ref(), &resolver, &mut report);
     if !syntax.is_empty() {
         return Err(report.finish_unparsed(syntax));

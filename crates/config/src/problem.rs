@@ -20,7 +20,7 @@ pub enum Severity {
 /// One mistake, placed. `Display` renders it with its source line, over several lines, without a final newline.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Problem {
-    /// Which kind of mistake, snake_case and stable; `docs/configuration.md` lists them.
+    /// Which kind of mistake, `snake_case` and stable; `docs/configuration.md` lists them.
     pub code: &'static str,
     /// Whether the configuration is refused for it.
     pub severity: Severity,

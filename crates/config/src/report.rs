@@ -13,6 +13,18 @@ use crate::snippet::{Source, Visible};
 /// The most problems one report shows.
 const LIMIT: usize = 100;
 
+/// The longest value that a message repeats, in bytes.
+const LONGEST: usize = 64;
+
+/// A value for use in a message: in backquotes, or `this` where it is long or could be more than a value. In a text
+/// whose quotes do not match, what looks like a value may be half the text, keys and all.
+pub(crate) fn quoted(value: &str) -> String {
+    if value.len() > LONGEST || value.contains(['\n', '=']) {
+        return "this".to_owned();
+    }
+    format!("`{}`", value.escape_debug())
+}
+
 /// Something wrong, not yet rendered.
 pub(crate) struct Finding {
     severity: Severity,
@@ -105,14 +117,23 @@ impl<'a> Report<'a> {
                 && !broken.contains(&source.line_at(finding.span.start).0)
         });
         for (error, span) in syntax.into_iter().zip(spans) {
-            self.error("syntax", span, error.message());
+            let is_said =
+                self.findings.iter().any(|said| said.span == span && said.message == error.message());
+            if !is_said {
+                self.error("syntax", span, error.message());
+            }
         }
         self.render(&Visible::Textual)
     }
 
     fn render(mut self, visible: &Visible) -> Vec<Problem> {
         self.findings.sort_by_key(|finding| (finding.severity, finding.span.start));
+        let more = self.findings.len().saturating_sub(LIMIT);
         self.findings.truncate(LIMIT);
+        if more > 0 {
+            let last = self.findings.last().map_or(0..0, |finding| finding.span.clone());
+            self.error("more", last, format!("{more} more problems are not shown"));
+        }
         let source = &self.source;
         let place = |finding: Finding| {
             let (line, column) = source.place(finding.span.start);

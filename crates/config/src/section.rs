@@ -12,7 +12,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 use crate::key::{Choice, Key, Keys, Shape};
 use crate::near::nearest;
-use crate::report::Report;
+use crate::report::{Report, quoted};
 use crate::unit;
 
 /// A value and where it stands.
@@ -50,20 +50,24 @@ impl<'t, 'a> Section<'t, 'a> {
         keys: &Keys,
         report: &mut Report<'_>,
     ) -> Self {
-        let place = if path.is_empty() { "at the top level".to_owned() } else { format!("in [{path}]") };
-        for name in table.keys() {
+        let place = if path.is_empty() {
+            "at the top level".to_owned()
+        } else {
+            format!("in [{}]", quoted(path).trim_matches('`'))
+        };
+        for (name, value) in table {
             let text: &str = name.get_ref();
+            let known = keys.known.iter().find(|key| key.name == text);
+            if known.or_else(|| nearest_key(text, keys)).is_some_and(|key| key.shape.is_public()) {
+                report.show(&value.span());
+            }
             if keys.later.contains(&text) {
                 report
                     .error("not_yet", name.span(), format!("`{text}` {place} is not in this version yet"))
                     .hint("remove it: it would do nothing");
-            } else if !keys.known.iter().any(|key| key.name == text) {
-                let known = || keys.known.iter().map(|key| key.name);
-                let hint = match nearest(text, known()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("known here: {}", known().collect::<Vec<_>>().join(", ")),
-                };
-                report.error("unknown_key", name.span(), format!("unknown key `{text}` {place}")).hint(hint);
+            } else if known.is_none() {
+                let message = format!("unknown key {} {place}", quoted(text));
+                report.error("unknown_key", name.span(), message).hint(hint_for(text, keys));
             }
         }
         Self { table, span }
@@ -79,12 +83,10 @@ impl<'t, 'a> Section<'t, 'a> {
         self.table.get_key_value(key.name).map(|(name, node)| (name.span(), node))
     }
 
-    /// The text of a key whose value may be shown.
+    /// The text of a key.
     pub(crate) fn text(&self, key: &Key, report: &mut Report<'_>) -> Option<(&'t str, Range<usize>)> {
         let node = self.node(key)?;
-        let text = text_of(node, key.shape.noun(), report)?;
-        report.show(&node.span());
-        Some((text, node.span()))
+        text_of(node, key.shape.noun(), report).map(|text| (text, node.span()))
     }
 
     /// A flag, put into `into`.
@@ -112,7 +114,7 @@ impl<'t, 'a> Section<'t, 'a> {
             Some(port) => format!("write the address: \"127.0.0.1:{port}\""),
             None => "an IP address and a port, such as \"127.0.0.1:7070\" or \"[::1]:7070\"".to_owned(),
         };
-        report.error("bad_value", span, format!("`{text}` is not an address and port")).hint(hint);
+        report.error("bad_value", span, format!("{} is not an address and port", quoted(text))).hint(hint);
         None
     }
 
@@ -120,7 +122,7 @@ impl<'t, 'a> Section<'t, 'a> {
     pub(crate) fn one_of(&self, key: &Key, report: &mut Report<'_>) -> Option<&'static str> {
         let Shape::OneOf(choice) = key.shape else { return None };
         let (text, span) = self.text(key, report)?;
-        choose(key.name, text, span, choice, report)
+        choose(&format!("a value of `{}`", key.name), text, span, choice, report)
     }
 
     /// A whole number within the key's bounds; none if it is absent or was reported.
@@ -131,7 +133,6 @@ impl<'t, 'a> Section<'t, 'a> {
             wrong_type(node, key.shape.noun(), report);
             return None;
         };
-        report.show(&node.span());
         let number = u64::from_str_radix(integer.as_str(), integer.radix()).ok();
         within(number, integer.as_str(), (min, max), u64::to_string, node, report)
     }
@@ -148,7 +149,6 @@ impl<'t, 'a> Section<'t, 'a> {
         let Shape::Duration { min, max } = key.shape else { return None };
         let node = self.node(key)?;
         if let DeValue::Integer(integer) = node.get_ref() {
-            report.show(&node.span());
             report
                 .error("wrong_type", node.span(), "a duration needs a unit")
                 .hint(format!("write \"{integer}s\" for seconds or \"{integer}ms\" for milliseconds"));
@@ -157,7 +157,7 @@ impl<'t, 'a> Section<'t, 'a> {
         let (text, span) = self.text(key, report)?;
         let Some(duration) = unit::duration(text) else {
             report
-                .error("bad_value", span, format!("`{text}` is not a duration"))
+                .error("bad_value", span, format!("{} is not a duration", quoted(text)))
                 .hint("a whole number and a unit: \"500ms\", \"30s\", \"2m\", \"1h\", or several: \"1m30s\"");
             return None;
         };
@@ -168,48 +168,64 @@ impl<'t, 'a> Section<'t, 'a> {
     pub(crate) fn bytes(&self, key: &Key, report: &mut Report<'_>) -> Option<u64> {
         let Shape::Bytes { min, max } = key.shape else { return None };
         let node = self.node(key)?;
-        let (text, size) = match node.get_ref() {
-            DeValue::Integer(integer) => {
-                report.show(&node.span());
-                (integer.to_string(), u64::from_str_radix(integer.as_str(), integer.radix()).ok())
-            }
-            _ => {
-                let (text, span) = self.text(key, report)?;
-                let Some(size) = unit::size(text) else {
-                    report
-                        .error("bad_value", span, format!("`{text}` is not a size"))
-                        .hint("a whole number and a unit: \"64KB\", \"32MB\", \"2GB\", or KiB, MiB, GiB for powers of two");
-                    return None;
-                };
-                (text.to_owned(), Some(size))
-            }
+        if let DeValue::Integer(integer) = node.get_ref() {
+            let size = u64::from_str_radix(integer.as_str(), integer.radix()).ok();
+            return within(
+                size,
+                integer.as_str(),
+                (min, max),
+                |bound| unit::write_size(*bound),
+                node,
+                report,
+            );
+        }
+        let (text, span) = self.text(key, report)?;
+        let Some(size) = unit::size(text) else {
+            report.error("bad_value", span, format!("{} is not a size", quoted(text))).hint(
+                "a whole number and a unit: \"64KB\", \"32MB\", \"2GB\", or KiB, MiB, GiB for powers of two",
+            );
+            return None;
         };
-        within(size, &text, (min, max), |bound| unit::write_size(*bound), node, report)
+        within(Some(size), text, (min, max), |bound| unit::write_size(*bound), node, report)
     }
 
     /// The elements of a list; none if it is absent or was reported.
-    pub(crate) fn list(&self, key: &Key, report: &mut Report<'_>) -> Option<(&'t DeArray<'a>, Range<usize>)> {
+    pub(crate) fn list(&self, key: &Key, report: &mut Report<'_>) -> Option<&'t DeArray<'a>> {
         let node = self.node(key)?;
-        match node.get_ref().as_array() {
-            Some(array) => Some((array, node.span())),
-            None => {
-                wrong_type(node, key.shape.noun(), report);
-                None
-            }
+        let array = node.get_ref().as_array();
+        if array.is_none() {
+            wrong_type(node, key.shape.noun(), report);
         }
+        array
     }
 
     /// The texts of a list with where each stands; what is not text is reported and left out.
     pub(crate) fn texts(&self, key: &Key, report: &mut Report<'_>) -> Vec<(&'t str, Range<usize>)> {
-        let Some((array, _)) = self.list(key, report) else { return Vec::new() };
+        let Some(array) = self.list(key, report) else { return Vec::new() };
         let mut texts: Vec<(&str, Range<usize>)> = Vec::new();
         for node in array {
-            let Some(text) = text_of(node, "text in quotes", report) else { continue };
             report.show(&node.span());
-            texts.push((text, node.span()));
+            if let Some(text) = text_of(node, "text in quotes", report) {
+                texts.push((text, node.span()));
+            }
         }
         texts
     }
+}
+
+/// The key that was meant by `text`, as far as one can tell.
+fn nearest_key(text: &str, keys: &Keys) -> Option<&'static Key> {
+    let near = nearest(text, keys.known.iter().map(|key| key.name))?;
+    keys.known.iter().find(|key| key.name == near)
+}
+
+/// What to write in place of the unknown key `text`.
+fn hint_for(text: &str, keys: &Keys) -> String {
+    if let Some(key) = nearest_key(text, keys) {
+        return format!("did you mean `{}`?", key.name);
+    }
+    let known: Vec<&str> = keys.known.iter().map(|key| key.name).collect();
+    format!("known here: {}", known.join(", "))
 }
 
 /// A table whose keys are names, name by name: the name, where it stands, and what it names.
@@ -247,9 +263,10 @@ pub(crate) fn wrong_type(node: &Node<'_>, expected: &str, report: &mut Report<'_
     report.error("wrong_type", node.span(), format!("expected {expected}, found {found}"));
 }
 
-/// The name of `choice` that `text` is, or a report of which names there are.
+/// The name of `choice` that `text` is, or a report of which names there are. `what` is what each of them is, with
+/// its article.
 pub(crate) fn choose(
-    key: &str,
+    what: &str,
     text: &str,
     span: Range<usize>,
     choice: &Choice,
@@ -261,7 +278,7 @@ pub(crate) fn choose(
     let allowed = choice.now.join("\", \"");
     if choice.later.contains(&text) {
         report
-            .error("not_yet", span, format!("{key} `{text}` is not in this version yet"))
+            .error("not_yet", span, format!("`{text}` is not in this version yet"))
             .hint(format!("in this version: \"{allowed}\""));
         return None;
     }
@@ -270,7 +287,7 @@ pub(crate) fn choose(
         None if choice.later.is_empty() => format!("one of \"{allowed}\""),
         None => format!("in this version: \"{allowed}\"; later: {}", choice.later.join(", ")),
     };
-    report.error("bad_value", span, format!("`{text}` is not a {key}")).hint(hint);
+    report.error("bad_value", span, format!("{} is not {what}", quoted(text))).hint(hint);
     None
 }
 
@@ -286,7 +303,7 @@ fn within<T: PartialOrd>(
     if let Some(value) = value.filter(|value| (&min..=&max).contains(&value)) {
         return Some(value);
     }
-    report.error("out_of_range", node.span(), format!("`{written}` is out of range")).hint(format!(
+    report.error("out_of_range", node.span(), format!("{} is out of range", quoted(written))).hint(format!(
         "from {} to {}",
         write(&min),
         write(&max)

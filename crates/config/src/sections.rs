@@ -1,5 +1,6 @@
 //! One file per section of the configuration: its settings, its keys, its reader.
 
+mod api_key;
 mod auth;
 mod base_url;
 mod engines;
@@ -13,6 +14,7 @@ mod reference;
 mod root;
 mod route;
 mod server;
+mod timeouts;
 
 pub(crate) use provider::detected;
 pub(crate) use reference::Resolver;
@@ -22,6 +24,7 @@ pub use auth::{AuthMode, AuthSettings};
 pub use engines::{SharedSettings, SharedUrl, StoreSettings, StoreUrl};
 pub use journal::{Durability, JournalSettings};
 pub use log::{LogCalls, LogFormat, LogSettings};
-pub use provider::{ProviderSettings, Timeouts};
+pub use provider::ProviderSettings;
 pub use route::{RouteSettings, Strategy};
 pub use server::ServerSettings;
+pub use timeouts::Timeouts;

@@ -6,9 +6,9 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
-use crate::sections;
+use crate::{sections, tree};
 
 /// The most characters of a source line that are shown.
 const WIDTH: usize = 120;
@@ -99,10 +99,8 @@ pub(crate) enum Visible {
 impl Visible {
     /// What may be shown of a text that is TOML: all but values, and those values that begin at `public` bytes.
     pub(crate) fn of(table: &DeTable<'_>, public: &HashSet<usize>) -> Self {
-        let mut values = Vec::new();
-        collect_table(table, &mut values);
-        values.sort_by_key(|range| range.start);
-        Self::Parsed(values.into_iter().map(|range| (range.clone(), public.contains(&range.start))).collect())
+        let shown = |span: Range<usize>| (span.clone(), public.contains(&span.start));
+        Self::Parsed(tree::leaves(table).into_iter().map(shown).collect())
     }
 
     /// For each character of `line`, which begins at byte `start`, whether it may be shown.
@@ -111,22 +109,6 @@ impl Visible {
             Self::Parsed(values) => mask_parsed(values, line, start),
             Self::Textual => mask_textual(line),
         }
-    }
-}
-
-fn collect_table(table: &DeTable<'_>, values: &mut Vec<Range<usize>>) {
-    for value in table.values() {
-        collect(value.get_ref(), value.span(), values);
-    }
-}
-
-fn collect(value: &DeValue<'_>, span: Range<usize>, values: &mut Vec<Range<usize>>) {
-    match value {
-        DeValue::Table(table) => collect_table(table, values),
-        DeValue::Array(array) => {
-            array.iter().for_each(|element| collect(element.get_ref(), element.span(), values));
-        }
-        _ => values.push(span),
     }
 }
 
@@ -144,16 +126,20 @@ fn mask_parsed(values: &[(Range<usize>, bool)], line: &str, start: usize) -> Vec
         .collect()
 }
 
-/// In a text that is not TOML a line is shown up to its first `=`, and whole only where that `=` is its only one and
-/// the name before it is that of a key that never holds a secret.
+/// In a text that is not TOML a line is shown up to its first `=`, and whole only where one word follows and the name
+/// before it is that of a key that never holds a secret.
 fn mask_textual(line: &str) -> Vec<bool> {
-    let is_plain = |letter: char| letter.is_ascii_lowercase() || "_-.[]{}\"',: ".contains(letter);
+    let is_bare = |letter: char| letter.is_ascii_alphanumeric() || "_-.[] ".contains(letter);
     let shown = match line.split_once('=') {
-        None if line.trim_start().starts_with('[') || line.chars().all(is_plain) => line.len(),
+        None if line.starts_with('[') => line.find(|letter| !is_bare(letter)).unwrap_or(line.len()),
+        None if sections::is_public(line.trim()) => line.len(),
         None => 0,
+        Some((key, _)) if !key.chars().all(is_bare) => 0,
         Some((key, value)) => {
             let name = key.rsplit('.').next().unwrap_or(key).trim();
-            if sections::is_public(name) && !value.contains('=') { line.len() } else { key.len() + 1 }
+            let word = value.split('#').next().unwrap_or(value).trim();
+            let is_word = !word.contains(|letter: char| letter.is_whitespace() || ",={".contains(letter));
+            if sections::is_public(name) && is_word { line.len() } else { key.len() + 1 }
         }
     };
     let shown = line.find('#').map_or(shown, |comment| comment.min(shown));

@@ -48,14 +48,14 @@ pub(crate) fn write_duration(duration: Duration) -> String {
     let (name, scale) = TIME
         .iter()
         .rev()
-        .find(|(_, scale)| millis >= u128::from(*scale) && millis % u128::from(*scale) == 0)
+        .find(|(_, scale)| millis >= u128::from(*scale) && millis.is_multiple_of(u128::from(*scale)))
         .unwrap_or(&("ms", 1));
     format!("{}{name}", millis / u128::from(*scale))
 }
 
 /// A size as one would write it: the largest unit that keeps it whole.
 pub(crate) fn write_size(bytes: u64) -> String {
-    let fits = |scale: u64| bytes >= scale && bytes % scale == 0;
+    let fits = |scale: u64| bytes >= scale && bytes.is_multiple_of(scale);
     let (name, scale) =
         SIZE.iter().filter(|(_, scale)| fits(*scale)).max_by_key(|(_, scale)| *scale).unwrap_or(&("B", 1));
     format!("{}{name}", bytes / scale)
@@ -71,7 +71,7 @@ mod tests {
     fn durations_need_a_unit_and_may_be_several() {
         assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
         assert_eq!(duration("1m30s"), Some(Duration::from_secs(90)));
-        assert_eq!(duration("2h"), Some(Duration::from_secs(7_200)));
+        assert_eq!(duration("2h"), Some(Duration::from_hours(2)));
         for text in [
             "",
             "30",

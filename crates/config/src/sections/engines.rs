@@ -85,7 +85,7 @@ fn check_engine(section: &Section<'_, '_>, key: &Key, report: &mut Report<'_>) {
         }
         None => {
             report.show(&node.span());
-            choose("engine", text, node.span(), choice, report);
+            choose("an engine", text, node.span(), choice, report);
         }
     }
 }

@@ -83,12 +83,12 @@ pub(crate) fn read(section: &Section<'_, '_>, report: &mut Report<'_>) -> Journa
     journal.max_bytes = section.bytes(&MAX_BYTES, report).unwrap_or(journal.max_bytes);
     let written = section.bytes(&SEGMENT_BYTES, report);
     journal.segment_bytes = written.unwrap_or_else(|| journal.segment_bytes.min(journal.max_bytes / 4));
-    if let (Some(_), Some(node)) = (written, section.node(&SEGMENT_BYTES)) {
-        if journal.segment_bytes > journal.max_bytes / 4 {
-            report
-                .error("bad_value", node.span(), "a segment is larger than a quarter of max_bytes")
-                .hint("space is given back a segment at a time: make segments smaller or max_bytes larger");
-        }
+    if let (Some(segment), Some(node)) = (written, section.node(&SEGMENT_BYTES))
+        && segment > journal.max_bytes / 4
+    {
+        report
+            .error("bad_value", node.span(), "a segment is larger than a quarter of max_bytes")
+            .hint("space is given back a segment at a time: make segments smaller or max_bytes larger");
     }
     journal
 }

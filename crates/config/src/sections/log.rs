@@ -1,7 +1,7 @@
 //! `[log]`: what is logged, and how.
 
 use crate::key::{Choice, Key, Keys, Shape};
-use crate::report::Report;
+use crate::report::{Report, quoted};
 use crate::section::Section;
 
 /// What is logged, and how.
@@ -108,11 +108,11 @@ fn read_level(section: &Section<'_, '_>, report: &mut Report<'_>) -> Option<Stri
         };
         if part.is_some_and(|part| !is_path(part)) {
             report
-                .error("bad_value", span, format!("`{directive}` is not a log level"))
+                .error("bad_value", span, format!("{} is not a log level", quoted(directive)))
                 .hint("a level, or part=level, separated by commas: \"info,stepwell_store=debug\"");
             return None;
         }
-        crate::section::choose("log level", level, span.clone(), &LEVELS, report)?;
+        crate::section::choose("a log level", level, span.clone(), &LEVELS, report)?;
     }
     Some(text.to_owned())
 }

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::report::Report;
+use crate::report::{Report, quoted};
 
 /// The longest name, in bytes.
 const LONGEST: usize = 64;
@@ -25,7 +25,6 @@ pub(crate) fn check(what: &str, name: &str, span: Range<usize>, report: &mut Rep
     } else {
         return true;
     };
-    let shown: String = name.chars().take(LONGEST).collect();
-    report.error("bad_name", span, format!("`{shown}` cannot be the name of a {what}")).hint(hint);
+    report.error("bad_name", span, format!("{} cannot be the name of a {what}", quoted(name))).hint(hint);
     false
 }

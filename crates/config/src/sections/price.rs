@@ -4,7 +4,7 @@ use stepwell_catalog::{OwnPrice, Rate};
 use toml::de::DeValue;
 
 use crate::key::{Key, Keys, Shape};
-use crate::report::Report;
+use crate::report::{Report, quoted};
 use crate::section::{Section, wrong_type};
 
 /// The highest price taken, in US dollars per million tokens: a dollar a token is a slip of the keyboard.
@@ -70,16 +70,15 @@ fn price(section: &Section<'_, '_>, key: &Key, report: &mut Report<'_>) -> Optio
             return None;
         }
     };
-    report.show(&node.span());
     let Ok(rate) = text.parse::<Rate>() else {
-        report.error("bad_value", node.span(), format!("`{}` is not a price", text.escape_debug())).hint(
+        report.error("bad_value", node.span(), format!("{} is not a price", quoted(&text))).hint(
             "US dollars per million tokens, such as 0.25: at most 18 decimal places, no sign, no exponent",
         );
         return None;
     };
     if HIGHEST.parse().is_ok_and(|highest| rate > highest) {
         report
-            .error("out_of_range", node.span(), format!("`{text}` is out of range"))
+            .error("out_of_range", node.span(), format!("{} is out of range", quoted(&text)))
             .hint(format!("US dollars per million tokens, at most {HIGHEST}"));
         return None;
     }

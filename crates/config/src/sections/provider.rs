@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 use stepwell_catalog::{OwnPrice, ProviderKind};
 
 use super::reference::Resolver;
-use super::{base_url, headers, name, price};
+use super::timeouts::{self, Timeouts};
+use super::{api_key, base_url, headers, name, price};
 use crate::environment::Environment;
-use crate::key::{HOUR, Key, Keys, Shape, ms, seconds};
+use crate::key::{Key, Keys, Shape};
 use crate::near::nearest;
-use crate::report::Report;
+use crate::report::{Report, quoted};
 use crate::secret::Secret;
 use crate::section::{Node, Section, names, text_of};
 
@@ -45,34 +45,6 @@ pub struct ProviderSettings {
     pub max_connections: usize,
 }
 
-/// How long a provider may take for each part of one attempt.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Timeouts {
-    /// To open a TCP connection, name lookup included.
-    pub connect: Duration,
-    /// To finish the TLS handshake.
-    pub tls: Duration,
-    /// From the request sent to the reply's first byte. A reply that is not streamed often sends none before it is
-    /// complete.
-    pub first_byte: Duration,
-    /// Between two reads of a reply.
-    pub idle: Duration,
-    /// For the whole attempt.
-    pub total: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            connect: seconds(2),
-            tls: seconds(4),
-            first_byte: seconds(120),
-            idle: seconds(30),
-            total: seconds(600),
-        }
-    }
-}
-
 /// The most connections open to one provider, unless it says otherwise.
 const CONNECTIONS: usize = 4_096;
 
@@ -88,12 +60,6 @@ const BASE_URL: Key = Key {
     default: None,
     doc: "Where it is: what that vendor's own SDK would take. Without it, the kind's own.",
 };
-const API_KEY: Key = Key {
-    name: "api_key",
-    shape: Shape::Secret,
-    default: None,
-    doc: "Its key, by reference. Without it, the kind's usual environment variable.",
-};
 const HEADERS: Key = Key {
     name: "headers",
     shape: Shape::Headers,
@@ -102,7 +68,7 @@ const HEADERS: Key = Key {
 };
 const TIMEOUTS: Key = Key {
     name: "timeouts",
-    shape: Shape::Table(&TIMEOUT_KEYS),
+    shape: Shape::Table(&timeouts::KEYS),
     default: None,
     doc: "How long it may take for each part of one attempt.",
 };
@@ -128,7 +94,7 @@ const MAX_CONNECTIONS: Key = Key {
 /// The keys of `[providers.NAME]`.
 pub(crate) const KEYS: Keys = Keys {
     doc: "An account at a model vendor, or a server of one's own.",
-    known: &[KIND, BASE_URL, API_KEY, HEADERS, TIMEOUTS, MODELS, PRICES, MAX_CONNECTIONS],
+    known: &[KIND, BASE_URL, api_key::KEY, HEADERS, TIMEOUTS, MODELS, PRICES, MAX_CONNECTIONS],
     required: &["kind"],
     later: &[
         "limits",
@@ -141,45 +107,6 @@ pub(crate) const KEYS: Keys = Keys {
         "credentials_file",
         "api_version",
     ],
-};
-
-const CONNECT: Key = Key {
-    name: "connect",
-    shape: Shape::Duration { min: ms(1), max: seconds(60) },
-    default: Some("\"2s\""),
-    doc: "To open a TCP connection, name lookup included.",
-};
-const TLS: Key = Key {
-    name: "tls",
-    shape: Shape::Duration { min: ms(1), max: seconds(60) },
-    default: Some("\"4s\""),
-    doc: "To finish the TLS handshake.",
-};
-const FIRST_BYTE: Key = Key {
-    name: "first_byte",
-    shape: Shape::Duration { min: ms(1), max: HOUR },
-    default: Some("\"2m\""),
-    doc: "From the request sent to the reply's first byte. A reply that is not streamed often sends none before it is complete.",
-};
-const IDLE: Key = Key {
-    name: "idle",
-    shape: Shape::Duration { min: ms(1), max: HOUR },
-    default: Some("\"30s\""),
-    doc: "Between two reads of a reply.",
-};
-const TOTAL: Key = Key {
-    name: "total",
-    shape: Shape::Duration { min: ms(1), max: HOUR },
-    default: Some("\"10m\""),
-    doc: "For the whole attempt.",
-};
-
-/// The keys of `[providers.NAME.timeouts]`.
-const TIMEOUT_KEYS: Keys = Keys {
-    doc: "How long a provider may take for each part of one attempt.",
-    known: &[CONNECT, TLS, FIRST_BYTE, IDLE, TOTAL],
-    required: &[],
-    later: &[],
 };
 
 /// Reads `[providers]`.
@@ -208,8 +135,8 @@ fn read(
 ) -> Option<ProviderSettings> {
     let kind = read_kind(provider, section, report);
     let base_url = read_base_url(kind, section, report);
-    let api_key = read_api_key(kind, section, resolver, report);
-    let has_key = section.node(&API_KEY).is_some() || api_key.is_some();
+    let api_key = api_key::read(kind, section.node(&BASE_URL).is_some(), section, resolver, report);
+    let has_key = section.node(&api_key::KEY).is_some() || api_key.is_some();
     let headers = section.node(&HEADERS).map(|node| headers::read(node, has_key, resolver, report));
     let headers = headers.unwrap_or_default();
     let timeouts = read_timeouts(provider, section, report);
@@ -226,7 +153,7 @@ fn read(
             .warning(
                 "insecure",
                 span,
-                format!("provider `{provider}` is sent its credential over plain http"),
+                format!("provider {} is sent its credential over plain http", quoted(provider)),
             )
             .hint("use https, or a network that nobody else is on");
     }
@@ -256,7 +183,11 @@ fn read_kind(
                 "openai-compatible"
             };
             report
-                .error("missing_key", section.span.clone(), format!("provider `{provider}` has no `kind`"))
+                .error(
+                    "missing_key",
+                    section.span.clone(),
+                    format!("provider {} has no `kind`", quoted(provider)),
+                )
                 .absent()
                 .hint(format!("add kind = \"{kind}\""));
         }
@@ -289,7 +220,7 @@ fn unknown_kind(name: &str, span: Range<usize>, report: &mut Report<'_>) {
             known().collect::<Vec<_>>().join(", ")
         ),
     };
-    report.error("unknown_kind", span, format!("no provider kind is called `{name}`")).hint(hint);
+    report.error("unknown_kind", span, format!("no provider kind is called {}", quoted(name))).hint(hint);
 }
 
 fn read_base_url(
@@ -311,54 +242,13 @@ fn read_base_url(
     kind.base_url.map(|url| url.trim_end_matches('/').to_owned())
 }
 
-/// The key that is referred to; without a reference, the kind's usual variable. A provider at an address of its own
-/// is never sent the usual key without being told to: it is the vendor's.
-fn read_api_key(
-    kind: Option<&'static ProviderKind>,
-    section: &Section<'_, '_>,
-    resolver: &Resolver<'_>,
-    report: &mut Report<'_>,
-) -> Option<Secret> {
-    if let Some(node) = section.node(&API_KEY) {
-        return resolver.resolve(node, report);
-    }
-    let kind = kind?;
-    let usual = kind.key_env.filter(|_| section.node(&BASE_URL).is_none());
-    let found = usual.and_then(|variable| usual_key(variable, resolver.environment));
-    if found.is_none() && kind.key_required {
-        let (message, hint) = match usual {
-            Some(usual) => (
-                format!("this provider has no key: {usual} is not set"),
-                format!("set {usual}, or add api_key = \"env:NAME\" or \"file:PATH\""),
-            ),
-            None => (
-                "this provider has no key".to_owned(),
-                format!("add api_key = \"env:{}\" or \"file:PATH\"", kind.key_env.unwrap_or("NAME")),
-            ),
-        };
-        report.error("missing_secret", section.span.clone(), message).absent().hint(hint);
-    }
-    found
-}
-
-/// The key in a kind's usual variable, if there is one that can be sent.
-fn usual_key(variable: &str, environment: &dyn Environment) -> Option<Secret> {
-    let value = environment.var(variable)?;
-    let value = value.trim();
-    (!value.is_empty() && http::HeaderValue::from_str(value).is_ok()).then(|| Secret::new(value))
-}
-
 fn read_timeouts(provider: &str, section: &Section<'_, '_>, report: &mut Report<'_>) -> Timeouts {
-    let mut timeouts = Timeouts::default();
-    let Some((span, node)) = section.entry(&TIMEOUTS) else { return timeouts };
     let path = format!("providers.{provider}.timeouts");
-    let Some(section) = Section::open(node, span, &path, &TIMEOUT_KEYS, report) else { return timeouts };
-    section.duration(&CONNECT, &mut timeouts.connect, report);
-    section.duration(&TLS, &mut timeouts.tls, report);
-    section.duration(&FIRST_BYTE, &mut timeouts.first_byte, report);
-    section.duration(&IDLE, &mut timeouts.idle, report);
-    section.duration(&TOTAL, &mut timeouts.total, report);
-    timeouts
+    section
+        .entry(&TIMEOUTS)
+        .and_then(|(span, node)| Section::open(node, span, &path, &timeouts::KEYS, report))
+        .map(|section| timeouts::read(&section, report))
+        .unwrap_or_default()
 }
 
 fn read_models(section: &Section<'_, '_>, report: &mut Report<'_>) -> Vec<String> {
@@ -366,10 +256,10 @@ fn read_models(section: &Section<'_, '_>, report: &mut Report<'_>) -> Vec<String
     for (model, span) in section.texts(&MODELS, report) {
         if !is_model(model) {
             report
-                .error("bad_value", span, format!("`{}` is not the name of a model", model.escape_debug()))
+                .error("bad_value", span, format!("{} is not the name of a model", quoted(model)))
                 .hint("1 to 256 visible ASCII characters");
         } else if models.iter().any(|earlier| earlier == model) {
-            report.warning("duplicate", span, format!("model `{model}` is listed twice"));
+            report.warning("duplicate", span, format!("model {} is listed twice", quoted(model)));
         } else {
             models.push(model.to_owned());
         }
@@ -403,7 +293,7 @@ fn read_prices(
 pub(crate) fn detected(environment: &dyn Environment) -> BTreeMap<Arc<str>, ProviderSettings> {
     let mut providers = BTreeMap::new();
     for kind in stepwell_catalog::provider_kinds() {
-        let api_key = kind.key_env.and_then(|variable| usual_key(variable, environment));
+        let api_key = kind.key_env.and_then(|variable| api_key::from_variable(variable, environment));
         let is_reachable = kind.base_url.is_some() && api_key.is_some();
         if !is_reachable && kind.name != SIMULATOR {
             continue;

@@ -9,7 +9,7 @@ use toml::de::DeTable;
 use super::reference::Resolver;
 use super::{auth, engines, journal, log, provider, route, server};
 use crate::key::{Key, Keys, Shape};
-use crate::report::Report;
+use crate::report::{Report, quoted};
 use crate::section::Section;
 use crate::sections::ProviderSettings;
 use crate::settings::Settings;
@@ -102,7 +102,7 @@ fn of<T: Default>(
 fn read_data_dir(root: &Section<'_, '_>, resolver: &Resolver<'_>, report: &mut Report<'_>) -> PathBuf {
     let written = root.text(&DATA_DIR, report);
     if let Some((text, span)) = written.clone().filter(|(text, _)| text.is_empty() || text.contains('\0')) {
-        report.error("bad_value", span, format!("`{}` is not a directory", text.escape_debug()));
+        report.error("bad_value", span, format!("{} is not a directory", quoted(text)));
     }
     let text = written.map_or("stepwell-data", |(text, _)| text);
     resolver.directory.join(text)
@@ -135,8 +135,7 @@ pub(crate) fn is_public(name: &str) -> bool {
     fn holds(keys: &Keys, name: &str) -> bool {
         keys.known.iter().any(|key| match key.shape {
             Shape::Table(keys) | Shape::Map(keys) => holds(keys, name),
-            Shape::Secret | Shape::Headers | Shape::Url | Shape::Engine(_) => false,
-            _ => key.name == name,
+            _ => key.shape.is_public() && key.name == name,
         })
     }
     holds(&KEYS, name)

@@ -11,7 +11,7 @@ use super::name;
 use super::provider::is_model;
 use crate::key::{Choice, HOUR, Key, Keys, Shape, ms};
 use crate::near::nearest;
-use crate::report::Report;
+use crate::report::{Report, quoted};
 use crate::section::{Node, Section, names};
 
 /// The most targets one route may have.
@@ -132,14 +132,16 @@ fn read_targets(
     let hint = "add targets = [\"provider/model\"]";
     let Some(node) = section.node(&TARGETS) else {
         report
-            .error("missing_key", section.span.clone(), format!("route `{route}` has no targets"))
+            .error("missing_key", section.span.clone(), format!("route {} has no targets", quoted(route)))
             .absent()
             .hint(hint);
         return Vec::new();
     };
     let count = node.get_ref().as_array().map(|array| array.len());
     if count == Some(0) {
-        report.error("missing_key", node.span(), format!("route `{route}` has no targets")).hint(hint);
+        report
+            .error("missing_key", node.span(), format!("route {} has no targets", quoted(route)))
+            .hint(hint);
     }
     if count.is_some_and(|count| count > MOST_TARGETS) {
         report.error("out_of_range", node.span(), format!("a route has at most {MOST_TARGETS} targets"));
@@ -149,7 +151,7 @@ fn read_targets(
         let Some(target) = read_target(text, span.clone(), providers, report) else { continue };
         if targets.contains(&target) {
             report
-                .warning("duplicate", span, format!("target `{target}` is listed twice"))
+                .warning("duplicate", span, format!("target {} is listed twice", quoted(text)))
                 .hint("a target that failed is not tried again by listing it again");
         } else {
             targets.push(target);
@@ -167,7 +169,7 @@ fn read_target(
     let target = text.parse::<TargetName>().ok().filter(|target| is_model(&target.model));
     let Some(target) = target else {
         report
-            .error("bad_value", span, format!("`{}` is not a target", text.escape_debug()))
+            .error("bad_value", span, format!("{} is not a target", quoted(text)))
             .hint("a target is written \"provider/model\", such as \"openai/gpt-5-mini\"");
         return None;
     };
@@ -183,11 +185,7 @@ fn read_target(
         None => format!("providers here: {}", providers.join(", ")),
     };
     report
-        .error(
-            "unknown_provider",
-            span,
-            format!("no provider is called `{}`", target.provider.escape_debug()),
-        )
+        .error("unknown_provider", span, format!("no provider is called {}", quoted(&target.provider)))
         .hint(hint);
     None
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::key::{HOUR, Key, Keys, Shape, ms, seconds};
-use crate::report::Report;
+use crate::report::{Report, quoted};
 use crate::section::Section;
 
 /// The listeners, and the bounds on what they accept.
@@ -238,12 +238,14 @@ fn check_listeners(
             ),
         );
     }
-    if !open && server.listen == server.admin_listen && server.listen.port() != 0 {
-        if let Some(span) = admin_listen.or(listen) {
-            report
-                .error("same_address", span, format!("listen and admin_listen are both {}", server.listen))
-                .hint("give each a port of its own");
-        }
+    if !open
+        && server.listen == server.admin_listen
+        && server.listen.port() != 0
+        && let Some(span) = admin_listen.or(listen)
+    {
+        report
+            .error("same_address", span, format!("listen and admin_listen are both {}", server.listen))
+            .hint("give each a port of its own");
     }
 }
 
@@ -254,7 +256,7 @@ fn host_value(host: &str, span: Range<usize>, report: &mut Report<'_>) -> Option
         return Some(host.to_ascii_lowercase());
     }
     report
-        .error("bad_value", span, format!("`{host}` is not a value of the Host header"))
+        .error("bad_value", span, format!("{} is not a value of the Host header", quoted(host)))
         .hint("a name as clients send it, with the port if they send one: \"gateway.internal:7070\"");
     None
 }
