@@ -14,7 +14,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         key_env: Some("OPENAI_API_KEY"),
         prices: Some("openai"),
         // Not `openai-organization` and `openai-project`: they choose whose account is billed. Config may set them.
-        request_headers: &["x-client-request-id"],
+        forward_request_headers: &["x-client-request-id"],
         ..openai_chat("openai")
     },
     // <https://platform.claude.com/docs/en/api/messages>, <https://platform.claude.com/docs/en/api/rate-limits>
@@ -31,7 +31,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         count_tokens_path: Some("/v1/messages/count_tokens"),
         models_path: Some("/v1/models"),
         prices: Some("anthropic"),
-        request_headers: &["anthropic-version", "anthropic-beta"],
+        forward_request_headers: &["anthropic-version", "anthropic-beta"],
         reply_headers: &[
             "request-id",
             "anthropic-ratelimit-*",
@@ -70,7 +70,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         base_url: Some("https://api.x.ai/v1"),
         key_env: Some("XAI_API_KEY"),
         prices: Some("x-ai"),
-        request_headers: &["x-grok-conv-id"],
+        forward_request_headers: &["x-grok-conv-id"],
         quirks: Quirks { no_developer_role: true, ..NO_QUIRKS },
         ..openai_chat("xai")
     },
@@ -79,7 +79,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         base_url: Some("https://openrouter.ai/api/v1"),
         key_env: Some("OPENROUTER_API_KEY"),
         prices: Some("openrouter"),
-        request_headers: &["http-referer", "x-title"],
+        forward_request_headers: &["http-referer", "x-title"],
         ..openai_chat("openrouter")
     },
     // <https://docs.together.ai/docs/openai-api-compatibility>
@@ -95,7 +95,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         base_url: Some("https://api.fireworks.ai/inference/v1"),
         key_env: Some("FIREWORKS_API_KEY"),
         prices: Some("fireworks"),
-        request_headers: &["x-session-affinity"],
+        forward_request_headers: &["x-session-affinity"],
         quirks: OLDER_OPENAI_CHAT,
         ..openai_chat("fireworks")
     },
@@ -127,7 +127,7 @@ const fn openai_chat(name: &'static str) -> ProviderKind {
         count_tokens_path: None,
         models_path: Some("/models"),
         prices: None,
-        request_headers: &[],
+        forward_request_headers: &[],
         reply_headers: &[
             "x-request-id",
             "x-ratelimit-*",
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn no_credential_passes_from_the_client_to_a_provider() {
         for kind in provider_kinds() {
-            for header in kind.request_headers {
+            for header in kind.forward_request_headers {
                 let secret = ["authorization", "x-api-key", "api-key", "cookie", "x-goog-api-key"];
                 assert!(!secret.contains(header), "{}: {header}", kind.name);
                 assert_eq!(header.to_lowercase(), **header);

@@ -34,7 +34,7 @@ pub struct ProviderKind {
     pub prices: Option<&'static str>,
     /// Client headers that pass to the provider, in lower case. Never one that carries a credential, or that chooses
     /// whose account is billed.
-    pub request_headers: &'static [&'static str],
+    pub forward_request_headers: &'static [&'static str],
     /// Headers of the provider's reply that pass to the client, in lower case; a final `*` stands for any ending.
     pub reply_headers: &'static [&'static str],
     /// What it does differently from others of its dialect.
@@ -48,6 +48,8 @@ pub enum Auth {
     Bearer,
     /// The key alone, in this header.
     Header(&'static str),
+    /// Not at all: the server asks for none.
+    None,
 }
 
 /// What a provider does differently from the dialect it speaks.
@@ -64,7 +66,7 @@ pub struct Quirks {
 impl ProviderKind {
     /// Whether a client's header, named in lower case, passes to the provider.
     pub fn passes_request_header(&self, name: &str) -> bool {
-        self.request_headers.contains(&name)
+        self.forward_request_headers.contains(&name)
     }
 
     /// Whether a header of the provider's reply, named in lower case, passes to the client.
