@@ -64,11 +64,6 @@ pub struct Quirks {
 }
 
 impl ProviderKind {
-    /// Whether a client's header, named in lower case, passes to the provider.
-    pub fn passes_request_header(&self, name: &str) -> bool {
-        self.forward_request_headers.contains(&name)
-    }
-
     /// Whether a header of the provider's reply, named in lower case, passes to the client.
     pub fn passes_reply_header(&self, name: &str) -> bool {
         self.reply_headers.iter().any(|allowed| match allowed.strip_suffix('*') {
