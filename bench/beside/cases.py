@@ -5,7 +5,7 @@ import sys
 
 from .contenders import Contender
 from .load import Loader
-from .process import Processes
+from .process import resident_mb
 
 # The simulator reads the directive in the double brackets out of the prompt.
 BURST = "[[sim:tokens=18]] Say something about stepwells."
@@ -57,7 +57,7 @@ ROUNDS = {"plain": plain, "translated": translated, "latency": latency, "burst":
 NAMES = [*ROUNDS, "open_streams", "start"]
 
 
-def run(running: list[Contender], loader: Loader, rounds: int, names: set | None, processes: Processes) -> dict:
+def run(running: list[Contender], loader: Loader, rounds: int, names: set | None) -> dict:
     """Every case's figures by contender: `rounds` as they came, `median` of them."""
     wanted = [name for name in NAMES if names is None or name in names]
     found = {name: {} for name in wanted}
@@ -69,7 +69,7 @@ def run(running: list[Contender], loader: Loader, rounds: int, names: set | None
     if "open_streams" in wanted:
         measure(found["open_streams"], open_streams, "open_streams", running, loader)
     if "start" in wanted:
-        found["start"] = {one.name: start(one) for one in running if one.pid}
+        found["start"] = {one.name: start(one) for one in running if one.name != "direct"}
     for by_contender in found.values():
         for kept in by_contender.values():
             kept["median"] = medians(kept["rounds"])
@@ -91,15 +91,15 @@ def add_to_direct(kept: dict) -> None:
         for one in kept.values():
             if turn < len(one["rounds"]):
                 for name in ("p50_us", "p99_us", "first_event_p50_us"):
-                    if name in direct:
+                    if name in direct and name in one["rounds"][turn]:
                         one["rounds"][turn][f"added_{name}"] = one["rounds"][turn][name] - direct[name]
 
 
 def start(one: Contender) -> dict:
-    first = {"idle_mb": one.idle_mb}
+    memory = {"idle_mb": one.idle_mb, "after_mb": resident_mb(one.pid)}
     if one.start_again is None:
-        return {"rounds": [first]}
-    return {"rounds": [{**first, "ready_ms": one.start_again(number) * 1e3} for number in range(STARTS)]}
+        return {"rounds": [memory]}
+    return {"rounds": [{**memory, "ready_ms": one.start_again(number) * 1e3} for number in range(STARTS)]}
 
 
 def rotated(running: list[Contender], turn: int) -> list[Contender]:
@@ -120,6 +120,11 @@ def figures(report: dict) -> dict:
         "failed": report["failed"],
         "not_sent": report["not_sent"],
         "failures": report["failures"],
+    }
+    if report["failed"] and not report["succeeded"]:
+        # How fast something fails is not a figure.
+        return found
+    found |= {
         "calls_per_second": report["calls_per_second"],
         "p50_us": report["latency"]["p50_us"],
         "p99_us": report["latency"]["p99_us"],
@@ -141,7 +146,7 @@ def medians(rounds: list[dict]) -> dict:
     """Of every number; failures are added up, so that a bad round is not lost in the middle."""
     summed = ("calls", "failed", "not_sent")
     out = {}
-    for name in rounds[0]:
+    for name in sorted({name for one in rounds for name in one}):
         numbers = [one[name] for one in rounds if isinstance(one.get(name), (int, float))]
         if numbers:
             out[name] = sum(numbers) if name in summed else statistics.median(numbers)
@@ -149,6 +154,8 @@ def medians(rounds: list[dict]) -> dict:
 
 
 def brief(found: dict) -> str:
+    if "calls_per_second" not in found:
+        return f"ALL {found['failed']} FAILED: {found['failures']}"
     cpu = found.get("cpu_us_per_call")
     text = f"{found['calls_per_second']:.0f}/s, p50 {found['p50_us'] / 1e3:.3f} ms"
     return text + (f", {cpu:.1f} µs CPU/call" if cpu else "") + (f", {found['failed']} FAILED" if found["failed"] else "")

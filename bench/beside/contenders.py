@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .load import KEY
 from .machine import first_line
 from .process import NotReady, Processes, free_port, resident_mb
 
@@ -144,6 +145,8 @@ model_list:
       model: openai/small
       api_base: {simulator}/v1
       api_key: bench
+general_settings:
+  master_key: {key}
 """
 
 
@@ -151,7 +154,7 @@ def start_litellm(processes: Processes, simulator: Contender, _stepwell: Path) -
     binary = find(str(RIVALS / "venv/bin/litellm"), "litellm", hint="see bench/run --help")
     port = free_port()
     config = processes.directory / "litellm.yaml"
-    config.write_text(LITELLM_CONFIG.format(simulator=simulator.url))
+    config.write_text(LITELLM_CONFIG.format(simulator=simulator.url, key=KEY))
     command = [binary, "--config", config, "--host", "127.0.0.1", "--port", port, "--num_workers", 2]
     quiet = {"LITELLM_LOG": "ERROR", "LITELLM_TELEMETRY": "False"}
     process = processes.start("litellm", command, env=quiet)
@@ -168,7 +171,8 @@ def start_portkey(processes: Processes, simulator: Contender, _stepwell: Path) -
     processes.wait_ready("portkey", process, port, "/", timeout=30)
     version = first_line(["node", "-p", f"require('{package}/package.json').version"])
     headers = {"x-portkey-provider": "openai", "x-portkey-custom-host": f"{simulator.url}/v1"}
-    return Contender("portkey", "one process", version, process.pid, base(port), headers=headers, slow=True)
+    about = f"one process on Node {first_line(['node', '--version'])}"
+    return Contender("portkey", about, version, process.pid, base(port), headers=headers, slow=True)
 
 
 STARTERS = {

@@ -8,7 +8,8 @@ def goals(cases: dict) -> list[dict]:
         return cases.get(case, {}).get(who, {}).get("median", {}).get(figure)
 
     def ratio(over, under):
-        return over / under if over is not None and under else None
+        # Nothing can be said beside a figure that is zero, or lost in the noise below it.
+        return over / under if over is not None and under is not None and under > 0 else None
 
     def beside(case, figure, other, limit, *, at_least, text):
         found = ratio(get(case, "stepwell", figure), get(case, other, figure))
@@ -98,7 +99,7 @@ TABLES = {
     "burst": ("Streams in bursts: 18 tokens, unpaced, 32 connections back to back", [STREAMS, EVENTS, CPU_EVENT, CPU_CALL, FIRST]),
     "paced": ("Streams paced at 10 ms per event: 100 tokens, 200 at a time", [EVENTS, CPU_EVENT, FIRST, ADDED_FIRST, P50]),
     "open_streams": ("2,000 open streams, an event each 200 ms", [EVENTS, CPU_EVENT, RSS, PEAK]),
-    "start": ("Idle memory and start", [("idle MB", "idle_mb", 1, 1), ("exec to ready ms", "ready_ms", 1, 1)]),
+    "start": ("Idle memory and start", [("idle MB", "idle_mb", 1, 1), ("MB after all of the above", "after_mb", 1, 1), ("exec to ready ms", "ready_ms", 1, 1)]),
 }
 
 
@@ -111,7 +112,7 @@ def table(by_contender: dict, columns: list) -> list[str]:
     for name, kept in by_contender.items():
         median = kept["median"]
         cells = [cell(median.get(figure), divisor, decimals) for _, figure, divisor, decimals in columns]
-        share = cell(median.get(key, 0) / floor, 1, 2) if floor and name != "direct" else "–"
+        share = cell(median[key] / floor, 1, 3) if floor and key in median and name != "direct" else "–"
         bad = median.get("failed", 0), median.get("not_sent", 0)
         cells += [share, "–" if not any(bad) else f"**{bad[0]}, {bad[1]}**"]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")

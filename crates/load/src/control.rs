@@ -25,7 +25,7 @@ use crate::{Error, Length, LoadOptions, Loop, Phase, Progress, Report};
 
 /// Makes one run and waits for its end. `progress` is told at each interval, from a thread of the run.
 ///
-/// Dropping the future ends the run: nothing new is sent.
+/// Dropping the future ends the run within a progress interval: nothing new is sent.
 ///
 /// # Errors
 ///

@@ -291,3 +291,28 @@ async fn the_cpu_of_a_process_is_measured_per_call() {
     assert!(process.cpu_us_per_call.is_some_and(|micros| micros > 0.0));
     assert!(process.rss_bytes > 0);
 }
+
+#[tokio::test]
+async fn dropping_a_run_ends_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (answered, mut answers) = watch::channel(0_u64);
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        while read_request(&mut stream).await.is_some() {
+            answered.send_modify(|count| *count += 1);
+            stream.write_all(PLAIN.as_bytes()).await.unwrap();
+        }
+    });
+    let endless = LoadOptions {
+        connections: 1,
+        progress_every: Duration::from_millis(1),
+        ..options(address, u64::MAX)
+    };
+    tokio::select! {
+        report = run(endless, |_| {}) => unreachable!("{report:?}"),
+        count = answers.wait_for(|count| *count > 10) => drop(count.unwrap()),
+    }
+    // The server ends when its only connection does.
+    tokio::time::timeout(Duration::from_secs(30), server).await.unwrap().unwrap();
+}
