@@ -1,3 +1,45 @@
 //! A provider that is only simulated, over real sockets, with scripted faults and an account of its own.
 //!
-//! It never uses the encoders of `wire` nor the sums of `catalog`: it is their independent witness.
+//! It never uses the encoders of `wire` nor the sums of `catalog`: it is their independent witness. Its wire forms
+//! are written from the vendors' documentation, and it refuses what the vendors refuse.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), stepwell_sim::Error> {
+//! use stepwell_sim::{Sim, SimOptions};
+//! let sim = Sim::bind(([127, 0, 0, 1], 0).into(), SimOptions::default()).await?;
+//! let base_url = format!("http://{}/v1", sim.local_addr());
+//! let oracle = sim.oracle();
+//! sim.run(std::future::pending()).await;
+//! # let _ = (base_url, oracle); Ok(()) }
+//! ```
+
+mod answer;
+mod anthropic;
+mod ask;
+mod body;
+mod check;
+mod control;
+mod error;
+mod faults;
+mod generate;
+mod json;
+mod keys;
+mod knobs;
+mod openai;
+mod options;
+mod oracle;
+mod prompt_cache;
+mod reply;
+mod route;
+mod schema;
+mod server;
+mod shapes;
+mod socket;
+mod state;
+mod text;
+
+pub use error::Error;
+pub use faults::{Fault, FaultParseError, Faults, Scripted};
+pub use options::{ModelOptions, Prices, SimOptions, Timing};
+pub use oracle::{Ended, Oracle, OracleEntry, OracleTotals};
+pub use server::{Sim, SimHandle};

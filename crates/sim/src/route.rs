@@ -1,0 +1,212 @@
+//! Takes requests off the wire, finds who answers them, and waits where an answer waits.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Method, Request, Response};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use stepwell_types::{Dialect, Endpoint};
+
+use crate::answer::{self, Answer, Call, Deed, Failure};
+use crate::body::ReplyBody;
+use crate::json::{integer, string};
+use crate::oracle::Ended;
+use crate::socket::Line;
+use crate::state::State;
+use crate::{control, keys};
+
+/// The connection is to be hung up without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("hung up")]
+pub(crate) struct HungUp;
+
+/// Answers one request.
+pub(crate) async fn serve(
+    state: Arc<State>,
+    line: Line,
+    request: Request<Incoming>,
+) -> Result<Response<ReplyBody>, HungUp> {
+    let (head, body) = request.into_parts();
+    let dialect = dialect(head.uri.path(), &head.headers);
+    let bytes = match read(body, state.options.max_body_bytes).await {
+        Ok(bytes) => bytes,
+        Err(Unread::TooLarge) => return Ok(too_large(&state, dialect)),
+        Err(Unread::Broken) => return Err(HungUp),
+    };
+    let endpoint = match (&head.method, head.uri.path()) {
+        (&Method::POST, "/v1/chat/completions" | "/v1/messages") => Endpoint::Chat,
+        (&Method::POST, "/v1/messages/count_tokens") => Endpoint::CountTokens,
+        (method, path) => {
+            if path == "/sim" || path.starts_with("/sim/") {
+                return Ok(control::answer(&state, method, path, head.uri.query(), &bytes));
+            }
+            return Ok(models(&state, dialect, method, path, &head.headers));
+        }
+    };
+    let call = Call {
+        state: &state,
+        line: &line,
+        dialect,
+        endpoint,
+        headers: &head.headers,
+        now: answer::now(&state),
+        id: state.next_id(),
+    };
+    let answer = answer::call(&call, &bytes);
+    act(answer, &line).await
+}
+
+async fn act(answer: Answer, line: &Line) -> Result<Response<ReplyBody>, HungUp> {
+    if !answer.wait.is_zero() {
+        tokio::time::sleep(answer.wait).await;
+    }
+    match answer.deed {
+        Deed::Respond(response, account) => {
+            if let Some((account, ended)) = account {
+                account.close(ended);
+            }
+            Ok(response)
+        }
+        Deed::HangUp(how, account) => {
+            line.hang_up(how);
+            account.close(Ended::CutByFault);
+            Err(HungUp)
+        }
+        Deed::Silence(account) => {
+            let never: Infallible = std::future::pending().await;
+            drop(account);
+            match never {}
+        }
+    }
+}
+
+/// The dialect that a request speaks: that of its path, else that of its headers.
+fn dialect(path: &str, headers: &HeaderMap) -> Dialect {
+    if path.starts_with("/v1/messages")
+        || headers.contains_key("anthropic-version") && path != "/v1/chat/completions"
+    {
+        Dialect::Anthropic
+    } else {
+        Dialect::OpenaiChat
+    }
+}
+
+enum Unread {
+    TooLarge,
+    Broken,
+}
+
+/// Reads a body of at most `most` bytes. A body that comes in one piece is not copied.
+async fn read(mut body: Incoming, most: usize) -> Result<Bytes, Unread> {
+    if body.size_hint().lower() > u64::try_from(most).unwrap_or(u64::MAX) {
+        return Err(Unread::TooLarge);
+    }
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| Unread::Broken)?.into_data() else { continue };
+        if first.len() + rest.len() + data.len() > most {
+            return Err(Unread::TooLarge);
+        }
+        if first.is_empty() {
+            first = data;
+        } else {
+            rest.extend_from_slice(&data);
+        }
+    }
+    if rest.is_empty() {
+        return Ok(first);
+    }
+    let mut whole = BytesMut::with_capacity(first.len() + rest.len());
+    whole.extend_from_slice(&first);
+    whole.extend_from_slice(&rest);
+    Ok(whole.freeze())
+}
+
+fn too_large(state: &State, dialect: Dialect) -> Response<ReplyBody> {
+    let failure = Failure::new(dialect, 413, "Request exceeds the maximum size");
+    answer::error_response(state, &failure, state.next_id())
+}
+
+/// `GET /v1/models` and `GET /v1/models/NAME`; for everything else there is nothing here.
+fn models(
+    state: &State,
+    dialect: Dialect,
+    method: &Method,
+    path: &str,
+    headers: &HeaderMap,
+) -> Response<ReplyBody> {
+    let fail = |failure: Failure| answer::error_response(state, &failure, state.next_id());
+    let known = path == "/v1/models"
+        || path.starts_with("/v1/models/")
+        || ["/v1/chat/completions", "/v1/messages", "/v1/messages/count_tokens"].contains(&path);
+    if !known {
+        return fail(Failure::new(dialect, 404, format!("Not Found: {method} {path}")));
+    }
+    if method != Method::GET || !path.starts_with("/v1/models") {
+        return fail(Failure::new(dialect, 405, format!("Method Not Allowed: {method} {path}")));
+    }
+    if let Err(refused) = keys::check(dialect, headers) {
+        return fail(Failure::key(dialect, refused));
+    }
+    let mut out = Vec::new();
+    match path.strip_prefix("/v1/models/") {
+        None => list(&mut out, state, dialect),
+        Some(name) => match state.models.find(name).and_then(|place| state.models.get(place)) {
+            Some(model) => write_model(&mut out, dialect, model),
+            None => return fail(Failure::new(dialect, 404, format!("The model '{name}' does not exist"))),
+        },
+    }
+    answer::respond(200, "application/json", ReplyBody::Whole(Bytes::from(out)))
+}
+
+fn list(out: &mut Vec<u8>, state: &State, dialect: Dialect) {
+    let before: &[u8] = match dialect {
+        Dialect::OpenaiChat => b"{\"object\":\"list\",\"data\":[",
+        Dialect::Anthropic => b"{\"data\":[",
+    };
+    out.extend_from_slice(before);
+    for (index, model) in state.models.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_model(out, dialect, model);
+    }
+    out.push(b']');
+    if dialect == Dialect::Anthropic {
+        let mut names = state.models.iter().map(|model| model.name.as_str());
+        let first = names.next().unwrap_or_default();
+        out.extend_from_slice(b",\"has_more\":false,\"first_id\":");
+        string(out, first);
+        out.extend_from_slice(b",\"last_id\":");
+        string(out, names.last().unwrap_or(first));
+    }
+    out.push(b'}');
+}
+
+fn write_model(out: &mut Vec<u8>, dialect: Dialect, model: &crate::ModelOptions) {
+    match dialect {
+        Dialect::OpenaiChat => {
+            out.extend_from_slice(b"{\"id\":");
+            string(out, &model.name);
+            out.extend_from_slice(
+                b",\"object\":\"model\",\"created\":1767225600,\"owned_by\":\"stepwell-sim\"}",
+            );
+        }
+        Dialect::Anthropic => {
+            out.extend_from_slice(b"{\"type\":\"model\",\"id\":");
+            string(out, &model.name);
+            out.extend_from_slice(b",\"display_name\":");
+            string(out, &format!("Simulated {}", model.name));
+            out.extend_from_slice(b",\"created_at\":\"2026-01-01T00:00:00Z\",\"lifecycle\":\"active\"");
+            out.extend_from_slice(b",\"max_input_tokens\":");
+            integer(out, model.context_tokens);
+            out.extend_from_slice(b",\"max_tokens\":");
+            integer(out, model.max_output_tokens);
+            out.push(b'}');
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The simulator over real sockets, spoken to by a bare HTTP client.
