@@ -37,15 +37,21 @@ class Contender:
 
 
 def start_simulator(processes: Processes, stepwell: Path) -> Contender:
-    """The provider behind all of them, without its account: it would grow with every call."""
+    """The provider behind all of them.
+
+    Without its account, which would grow with every call; and with every event a chunk of its own, as providers send
+    them, so that a proxy that writes event by event pays for it.
+    """
     port = free_port()
     told = subprocess.run([stepwell, "sim", "--help"], capture_output=True, text=True).stdout
     command = [stepwell, "sim", "--listen", f"127.0.0.1:{port}"]
-    if "--no-oracle" in told:
-        command.append("--no-oracle")
+    for flag in (["--no-oracle"], ["--burst-bytes", "0"]):
+        if flag[0] in told:
+            command += flag
     process = processes.start("sim", command)
     processes.wait_ready("sim", process, port, "/v1/models", timeout=10)
-    return Contender("direct", "the simulator itself, no proxy", first_line([stepwell, "--version"]), process.pid, base(port))
+    about = f"the simulator itself, no proxy: `stepwell {' '.join(command[1:])}`"
+    return Contender("direct", about, first_line([stepwell, "--version"]), process.pid, base(port))
 
 
 def start_all(processes: Processes, simulator: Contender, stepwell: Path, only: set | None):
