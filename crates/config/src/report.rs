@@ -19,7 +19,7 @@ const LONGEST: usize = 64;
 /// A value for use in a message: in backquotes, or `this` where it is long or could be more than a value. In a text
 /// whose quotes do not match, what looks like a value may be half the text, keys and all.
 pub(crate) fn quoted(value: &str) -> String {
-    if value.len() > LONGEST || value.contains(['\n', '=']) {
+    if value.len() > LONGEST || value.contains("literal:") || value.contains(['\n', '=', '"', '\'']) {
         return "this".to_owned();
     }
     format!("`{}`", value.escape_debug())
@@ -46,6 +46,21 @@ impl Finding {
     pub(crate) fn absent(&mut self) -> &mut Self {
         self.about_absence = true;
         self
+    }
+}
+
+/// What to do about a syntax error, by what the parser says of it.
+fn syntax_hint(message: &str) -> &'static str {
+    if message.contains("duplicate") || message.contains("extend") {
+        "each key and each table stands once: put what belongs together under one of them"
+    } else if message.contains("unquoted key") {
+        "a key with other characters stands in quotes: \"my key\" = …"
+    } else if message.contains("quoted") || message.contains("float") || message.contains("integer") {
+        "text stands in quotes: key = \"value\""
+    } else if message.contains("string") {
+        "a text ends with the quote it begins with, on the same line; write \\\\ for a backslash"
+    } else {
+        "lines are `key = value` or `[section]`: https://toml.io has the rules"
     }
 }
 
@@ -101,7 +116,7 @@ impl<'a> Report<'a> {
 
     /// Problems of a text that is TOML, in the order of the text.
     pub(crate) fn finish(self, table: &DeTable<'_>) -> Vec<Problem> {
-        let visible = Visible::of(table, &self.public);
+        let visible = Visible::of(self.source.text, table, &self.public);
         self.render(&visible)
     }
 
@@ -120,7 +135,7 @@ impl<'a> Report<'a> {
             let is_said =
                 self.findings.iter().any(|said| said.span == span && said.message == error.message());
             if !is_said {
-                self.error("syntax", span, error.message());
+                self.error("syntax", span, error.message()).hint(syntax_hint(error.message()));
             }
         }
         self.render(&Visible::Textual)

@@ -18,7 +18,7 @@ const HIDDEN: char = '…';
 
 /// A configuration's text by lines.
 pub(crate) struct Source<'a> {
-    text: &'a str,
+    pub(crate) text: &'a str,
     line_starts: Vec<usize>,
 }
 
@@ -98,8 +98,11 @@ pub(crate) enum Visible {
 
 impl Visible {
     /// What may be shown of a text that is TOML: all but values, and those values that begin at `public` bytes.
-    pub(crate) fn of(table: &DeTable<'_>, public: &HashSet<usize>) -> Self {
-        let shown = |span: Range<usize>| (span.clone(), public.contains(&span.start));
+    pub(crate) fn of(text: &str, table: &DeTable<'_>, public: &HashSet<usize>) -> Self {
+        let shown = |span: Range<usize>| {
+            let is_public = public.contains(&span.start) && text.get(span.clone()).is_some_and(is_one_value);
+            (span, is_public)
+        };
         Self::Parsed(tree::leaves(table).into_iter().map(shown).collect())
     }
 
@@ -110,6 +113,17 @@ impl Visible {
             Self::Textual => mask_textual(line),
         }
     }
+}
+
+/// Whether a value as it is written can be nothing but that. Where quotes do not match, what stands between two of
+/// them may be the end of one value and the beginning of another; and what follows `literal:` is a secret wherever it
+/// stands.
+fn is_one_value(written: &str) -> bool {
+    let text = written.trim_matches(['"', '\'']);
+    !text.contains("literal:")
+        && !text.contains(['"', '\'', '\n'])
+        && !text.contains(" =")
+        && !text.contains("= ")
 }
 
 fn mask_parsed(values: &[(Range<usize>, bool)], line: &str, start: usize) -> Vec<bool> {
@@ -138,7 +152,8 @@ fn mask_textual(line: &str) -> Vec<bool> {
         Some((key, value)) => {
             let name = key.rsplit('.').next().unwrap_or(key).trim();
             let word = value.split('#').next().unwrap_or(value).trim();
-            let is_word = !word.contains(|letter: char| letter.is_whitespace() || ",={".contains(letter));
+            let is_word = is_one_value(word)
+                && !word.contains(|letter: char| letter.is_whitespace() || ",={".contains(letter));
             if sections::is_public(name) && is_word { line.len() } else { key.len() + 1 }
         }
     };

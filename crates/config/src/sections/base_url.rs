@@ -6,8 +6,8 @@ use http::Uri;
 
 use crate::report::Report;
 
-/// `text` as a base URL without a trailing slash; none if it was reported. A URL that may hold a password is never
-/// shown.
+/// `text` as a base URL without a trailing slash; none if it was reported. A URL is shown only where no part of it can
+/// be a password or a key.
 pub(crate) fn check(text: &str, span: Range<usize>, report: &mut Report<'_>) -> Option<String> {
     if text.contains('@') {
         report
@@ -15,7 +15,9 @@ pub(crate) fn check(text: &str, span: Range<usize>, report: &mut Report<'_>) -> 
             .hint("write the credential as `api_key`, or in `headers`");
         return None;
     }
-    report.show(&span);
+    if text.chars().all(|letter| letter.is_ascii_alphanumeric() || ".:/-_[]".contains(letter)) {
+        report.show(&span);
+    }
     let fault = if text.contains('?') {
         "a base URL has no query"
     } else if text.contains('#') {

@@ -83,6 +83,11 @@ fn check_engine(section: &Section<'_, '_>, key: &Key, report: &mut Report<'_>) {
                 .error("bad_value", node.span(), "no engine has a URL like this")
                 .hint(format!("in this version: \"{}\"", choice.now.join("\", \"")));
         }
+        None if !text.chars().all(|letter| letter.is_ascii_alphabetic()) => {
+            report
+                .error("bad_value", node.span(), "this is neither an engine nor a URL")
+                .hint(format!("in this version: \"{}\"", choice.now.join("\", \"")));
+        }
         None => {
             report.show(&node.span());
             choose("an engine", text, node.span(), choice, report);

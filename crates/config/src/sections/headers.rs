@@ -46,7 +46,9 @@ pub(crate) fn read(
 ) -> Vec<(String, Secret)> {
     let entries = names(node, report);
     if entries.len() > LIMIT {
-        report.error("out_of_range", node.span(), format!("a provider adds at most {LIMIT} headers"));
+        report
+            .error("out_of_range", node.span(), format!("a provider adds at most {LIMIT} headers"))
+            .hint("remove some");
     }
     let mut headers: Vec<(String, Secret)> = Vec::new();
     for (name, span, value) in entries {
@@ -101,7 +103,9 @@ fn header_value(
         return resolver.resolve(node, report);
     }
     if HeaderValue::from_str(text).is_err() {
-        report.error("bad_value", node.span(), format!("the value of header `{name}` cannot be sent"));
+        report
+            .error("bad_value", node.span(), format!("the value of header `{name}` cannot be sent"))
+            .hint("it holds a line break or another control character");
         return None;
     }
     Some(Secret::new(text))

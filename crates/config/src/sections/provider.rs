@@ -259,7 +259,9 @@ fn read_models(section: &Section<'_, '_>, report: &mut Report<'_>) -> Vec<String
                 .error("bad_value", span, format!("{} is not the name of a model", quoted(model)))
                 .hint("1 to 256 visible ASCII characters");
         } else if models.iter().any(|earlier| earlier == model) {
-            report.warning("duplicate", span, format!("model {} is listed twice", quoted(model)));
+            report
+                .warning("duplicate", span, format!("model {} is listed twice", quoted(model)))
+                .hint("remove one");
         } else {
             models.push(model.to_owned());
         }

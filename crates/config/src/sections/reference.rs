@@ -87,7 +87,9 @@ impl Resolver<'_> {
 fn usable(value: &str, node: &Node<'_>, report: &mut Report<'_>) -> Option<Secret> {
     let value = value.trim();
     if value.is_empty() {
-        report.error("missing_secret", node.span(), "this secret is empty");
+        report
+            .error("missing_secret", node.span(), "this secret is empty")
+            .hint("put the secret there, or leave the key out");
         return None;
     }
     if HeaderValue::from_str(value).is_err() {

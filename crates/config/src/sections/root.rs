@@ -102,7 +102,9 @@ fn of<T: Default>(
 fn read_data_dir(root: &Section<'_, '_>, resolver: &Resolver<'_>, report: &mut Report<'_>) -> PathBuf {
     let written = root.text(&DATA_DIR, report);
     if let Some((text, span)) = written.clone().filter(|(text, _)| text.is_empty() || text.contains('\0')) {
-        report.error("bad_value", span, format!("{} is not a directory", quoted(text)));
+        report
+            .error("bad_value", span, format!("{} is not a directory", quoted(text)))
+            .hint("a path, such as \"stepwell-data\" or \"/var/lib/stepwell\"");
     }
     let text = written.map_or("stepwell-data", |(text, _)| text);
     resolver.directory.join(text)

@@ -144,7 +144,9 @@ fn read_targets(
             .hint(hint);
     }
     if count.is_some_and(|count| count > MOST_TARGETS) {
-        report.error("out_of_range", node.span(), format!("a route has at most {MOST_TARGETS} targets"));
+        report
+            .error("out_of_range", node.span(), format!("a route has at most {MOST_TARGETS} targets"))
+            .hint("remove some");
     }
     let mut targets: Vec<TargetName> = Vec::new();
     for (text, span) in section.texts(&TARGETS, report) {

@@ -1,5 +1,7 @@
 //! A table of mistakes, each with the whole report a user would see.
 
+use std::collections::BTreeSet;
+
 use crate::{read, rendered};
 
 /// The name of a mistake and a configuration that makes it.
@@ -318,6 +320,36 @@ fn every_mistake_is_reported_with_its_place_and_a_way_out() {
     let reports: Vec<String> =
         CASES.iter().map(|(name, text)| format!("===== {name}\n\n{}", rendered(text))).collect();
     insta::assert_snapshot!("mistakes", reports.concat());
+}
+
+#[test]
+fn every_mistake_in_the_table_says_how_to_mend_it() {
+    for (name, text) in CASES {
+        let problems = read(text).map_or_else(|problems| problems, |loaded| loaded.warnings);
+        assert!(!problems.is_empty(), "{name}");
+        for problem in problems {
+            assert!(problem.hint.is_some() || problem.message.starts_with("expected"), "{name}\n{problem}");
+        }
+    }
+}
+
+#[test]
+fn every_kind_of_mistake_is_in_the_documentation_and_none_is_there_that_cannot_be_made() {
+    let document = include_str!("../../../../docs/configuration.md");
+    let listed: BTreeSet<&str> = document
+        .lines()
+        .skip_while(|line| *line != "## Problems")
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    let deep = format!("x = {}1{}", "[".repeat(20), "]".repeat(20));
+    let many = "a = 1\n".repeat(150);
+    let large = "#".repeat(1_000_001);
+    let texts = CASES.iter().map(|(_, text)| *text).chain([deep.as_str(), many.as_str(), large.as_str()]);
+    let made: BTreeSet<&str> = texts
+        .flat_map(|text| read(text).map_or_else(|problems| problems, |loaded| loaded.warnings))
+        .map(|problem| problem.code)
+        .collect();
+    assert_eq!(listed, made);
 }
 
 #[test]

@@ -5,12 +5,7 @@ use std::time::Duration;
 
 use stepwell_config::{Durability, FixedEnvironment, LogCalls, LogFormat, Settings, detect, load};
 
-use crate::{environment, read};
-
-/// The examples of a document: what stands between "```toml" and "```".
-fn examples(document: &str) -> impl Iterator<Item = &str> {
-    document.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next())
-}
+use crate::{environment, examples, read};
 
 #[test]
 fn an_empty_file_is_a_start_without_a_file() {

@@ -30,3 +30,8 @@ fn rendered(text: &str) -> String {
     let blocks: Vec<String> = problems.iter().map(|problem| format!("{problem}\n\n")).collect();
     blocks.concat()
 }
+
+/// The examples of a document: what stands between "```toml" and "```".
+fn examples(document: &str) -> impl Iterator<Item = &str> {
+    document.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next())
+}

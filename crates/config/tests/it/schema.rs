@@ -1,9 +1,10 @@
 //! The schema and the reader agree: the same keys, the same defaults, the same required ones.
 
+use regex_lite::Regex;
 use serde_json::Value;
 use stepwell_config::schema;
 
-use crate::read;
+use crate::{examples, read};
 
 /// A key in the schema: the tables it is in (`*` where a name goes), its name, and its schema.
 struct Property {
@@ -166,6 +167,101 @@ fn the_documentation_names_every_key_with_its_default() {
         if !property.schema["default"].is_null() && property.name != "max_connections" {
             assert!(row.contains(&format!("| `{}` |", property.schema["default"])), "{row}");
         }
+    }
+}
+
+/// What JSON schema (draft 2020-12, validation §6 and core §10) has against `value`, as far as our schema goes: a
+/// keyword this does not know is a fault of its own.
+fn faults(schema: &Value, value: &Value, path: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (keyword, rule) in schema.as_object().into_iter().flatten() {
+        let holds = match keyword.as_str() {
+            "$schema" | "title" | "description" | "default" => true,
+            "type" => match rule.as_str() {
+                Some("object") => value.is_object(),
+                Some("array") => value.is_array(),
+                Some("string") => value.is_string(),
+                Some("boolean") => value.is_boolean(),
+                Some("integer") => value.is_i64() || value.is_u64(),
+                Some("number") => value.is_number(),
+                _ => false,
+            },
+            "enum" => rule.as_array().is_some_and(|names| names.contains(value)),
+            "minimum" => value.as_f64() >= rule.as_f64(),
+            "maximum" => value.as_f64() <= rule.as_f64(),
+            "pattern" => {
+                let pattern = rule.as_str().and_then(|pattern| Regex::new(pattern).ok());
+                pattern.is_some_and(|pattern| value.as_str().is_some_and(|text| pattern.is_match(text)))
+            }
+            "anyOf" => rule
+                .as_array()
+                .is_some_and(|rules| rules.iter().any(|rule| faults(rule, value, path).is_empty())),
+            "required" => rule
+                .as_array()
+                .into_iter()
+                .flatten()
+                .all(|name| !value[name.as_str().unwrap_or("")].is_null()),
+            "items" => {
+                found
+                    .extend(value.as_array().into_iter().flatten().flat_map(|item| faults(rule, item, path)));
+                true
+            }
+            "properties" | "additionalProperties" => {
+                let properties = schema["properties"].as_object();
+                for (name, value) in value.as_object().into_iter().flatten() {
+                    let path = format!("{path}/{name}");
+                    match properties.and_then(|properties| properties.get(name)) {
+                        Some(rule) if keyword == "properties" => found.extend(faults(rule, value, &path)),
+                        None if keyword != "properties" && *rule == false => found.push(path),
+                        None if keyword != "properties" => found.extend(faults(rule, value, &path)),
+                        _ => {}
+                    }
+                }
+                true
+            }
+            _ => false,
+        };
+        if !holds {
+            found.push(format!("{path}: {keyword}"));
+        }
+    }
+    found
+}
+
+#[test]
+fn what_the_reader_takes_the_schema_takes() {
+    let document = include_str!("../../../../docs/configuration.md");
+    let examples = examples(document).chain([include_str!("../../../../stepwell.example.toml")]);
+    for example in examples {
+        let value: Value = toml::from_str(example).unwrap();
+        assert_eq!(faults(&schema(), &value, ""), [""; 0], "{example}");
+    }
+    for property in properties() {
+        let default = &property.schema["default"];
+        assert!(default.is_null() || faults(&property.schema, default, "").is_empty(), "{}", property.name);
+    }
+}
+
+#[test]
+fn what_a_schema_can_refuse_the_schema_refuses() {
+    for (text, fault) in [
+        ("lisen = 1", "/lisen"),
+        ("server.lisen = 1", "/server/lisen"),
+        ("server.drain_timeout = \"10\"", "/server/drain_timeout: pattern"),
+        ("server.body_limit = \"10XB\"", "/server/body_limit: anyOf"),
+        ("server.json_depth = 1000", "/server/json_depth: maximum"),
+        ("store.url = \"postgres://db\"", "/store/url: enum"),
+        ("providers.a = {}", "/providers/a: required"),
+        ("providers.a = { kind = \"openai\", api_key = \"sk-plain\" }", "/providers/a/api_key: pattern"),
+        (
+            "providers.a = { kind = \"sim\", prices.m = { input = -1, output = 1 } }",
+            "/providers/a/prices/m/input: anyOf",
+        ),
+        ("routes.a.targets = [7]", "/routes/a/targets: type"),
+    ] {
+        let value: Value = toml::from_str(text).unwrap();
+        assert_eq!(faults(&schema(), &value, ""), [fault], "{text}");
+        assert!(read(text).is_err(), "{text}");
     }
 }
 
