@@ -57,6 +57,11 @@ impl Exchange {
         &self.head
     }
 
+    /// The reply's headers, to be taken from.
+    pub const fn headers_mut(&mut self) -> &mut http::HeaderMap {
+        &mut self.head.headers
+    }
+
     /// Gathers everything that is there now into `out`, and waits only if there is nothing.
     ///
     /// A provider that writes twenty events at once is read, scanned and passed on once, not twenty times.
