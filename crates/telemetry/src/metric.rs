@@ -152,6 +152,12 @@ metrics! {
         "Bytes appended to the journal.";
     JournalSpoolBytes = "stepwell_journal_spool_bytes", Gauge, Bytes, &[],
         "Bytes the journal holds on disk.";
+    JournalReservedBytes = "stepwell_journal_reserved_bytes", Gauge, Bytes, &[],
+        "Bytes of the journal kept free for the ends of open calls.";
+    JournalMaxBytes = "stepwell_journal_max_bytes", Gauge, Bytes, &[],
+        "The most the journal may hold, reserved bytes included; beyond it calls are refused.";
+    JournalOpenCalls = "stepwell_journal_open_calls", Gauge, Count, &[],
+        "Calls with an intent in the journal and no end yet.";
     JournalFsyncs = "stepwell_journal_fsyncs_total", Counter, Count, &[],
         "Flushes of the journal to disk.";
     JournalFsyncDuration = "stepwell_journal_fsync_seconds_total", Counter, Seconds, &[],
