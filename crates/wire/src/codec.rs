@@ -50,6 +50,7 @@ pub struct Edits<'a> {
 
 /// How one provider's reading of a dialect differs. Data from the catalog; named flags, a test each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each flag stands for itself: any may come with any")]
 pub struct Quirks {
     /// The provider knows only `max_tokens`, not `max_completion_tokens`.
     pub max_tokens_only: bool,

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use stepwell_types::{Code, Failure};
 
+/// Where every error is explained: the code follows. Goes out as `docs` in each error written.
+pub(crate) const DOCS: &str = "docs/errors.md#";
+
 /// Bytes that are not what their dialect allows. The message names the field and is safe to show to the caller.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{message}")]

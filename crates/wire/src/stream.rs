@@ -96,6 +96,11 @@ pub enum Event<'a> {
 pub trait StreamReader: Send {
     /// Takes one frame and gives the events in it, in order.
     fn push(&mut self, frame: &sse::Frame<'_>, events: &mut dyn FnMut(Event<'_>)) -> Result<(), Fault>;
+
+    /// Takes the losses noted since the last call: what stood in frames and no event can say.
+    fn take_losses(&mut self) -> Losses {
+        Losses::default()
+    }
 }
 
 /// From events to a dialect's frames.

@@ -1,0 +1,164 @@
+//! What the gateway must know of a request, found by one scan of the body's top level, and the splices that change it.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny};
+use serde_json::value::RawValue;
+use stepwell_types::Code;
+
+use crate::json::{Text, read as read_json, span, splice};
+use crate::{Edits, Error, Head};
+
+/// The fields that are acted on, and those that may come once only all the same.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Scan<'a> {
+    #[serde(borrow)]
+    model: Option<&'a RawValue>,
+    messages: Option<IgnoredAny>,
+    system: Option<IgnoredAny>,
+    #[serde(borrow, deserialize_with = "raw")]
+    max_tokens: Option<&'a RawValue>,
+    stream: Option<bool>,
+    tools: Option<Vec<IgnoredAny>>,
+    #[serde(borrow)]
+    metadata: Option<Person<'a>>,
+    temperature: Option<IgnoredAny>,
+    thinking: Option<IgnoredAny>,
+    output_config: Option<IgnoredAny>,
+}
+
+/// A value as it stands. A null is kept, so that its span can be written over.
+fn raw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// `metadata`.
+#[derive(Debug, Default, Deserialize)]
+struct Person<'a> {
+    #[serde(borrow)]
+    user_id: Option<Text<'a>>,
+}
+
+/// Reads the head. Fields that are acted on may come once only: another reader might take the other one.
+pub(super) fn read(body: &[u8]) -> Result<Head, Error> {
+    let scan: Scan<'_> = read_json(body)?;
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Error::new(Code::InvalidRequest, "the body is not a JSON object"));
+    }
+    let model = scan.model.ok_or_else(|| Error::at(Code::InvalidRequest, "model", "model is missing"))?;
+    let name: Text<'_> = serde_json::from_str(model.get())
+        .map_err(|_| Error::at(Code::InvalidRequest, "model", "model must be a string"))?;
+    let limit = scan.max_tokens;
+    let max_output_tokens = limit
+        .filter(|limit| limit.get() != "null")
+        .map(|limit| limit.get().parse::<u64>())
+        .transpose()
+        .map_err(|_| Error::at(Code::InvalidRequest, "max_tokens", "max_tokens must be a whole number"))?;
+    let user = scan.metadata.and_then(|metadata| metadata.user_id);
+    Ok(Head {
+        model: Arc::from(&*name.0),
+        model_span: span(body, model).unwrap_or_default(),
+        stream: scan.stream.unwrap_or(false),
+        max_output_tokens,
+        max_output_tokens_span: limit.and_then(|limit| span(body, limit)),
+        alternatives: 1,
+        has_tools: scan.tools.is_some_and(|tools| !tools.is_empty()),
+        user: user.map(|user| Arc::from(&*user.0)),
+        tags: Vec::new(),
+        include_usage: true,
+        stream_options_span: None,
+    })
+}
+
+/// The body with the model and the limit spliced in. A limit that was not there is added behind the model.
+pub(super) fn edit(body: &[u8], head: &Head, edits: &Edits<'_>) -> Vec<u8> {
+    let mut model = Vec::new();
+    let limit;
+    let mut changes: Vec<(std::ops::Range<usize>, &[u8])> = Vec::with_capacity(2);
+    if let Some(name) = edits.model.filter(|name| *name != &*head.model) {
+        crate::json::string(&mut model, name);
+        changes.push((head.model_span.clone(), &model));
+    }
+    if let Some(most) = edits.max_output_tokens.filter(|most| Some(*most) != head.max_output_tokens) {
+        let place = if let Some(span) = &head.max_output_tokens_span {
+            limit = most.to_string();
+            span.clone()
+        } else {
+            limit = format!(",\"max_tokens\":{most}");
+            head.model_span.end..head.model_span.end
+        };
+        changes.push((place, limit.as_bytes()));
+    }
+    splice(body, &mut changes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BODY: &str = r#"{ "max_tokens" : 1024, "x":{"model":"no"}, "model": "cl\u0061ude","stream":true,
+        "metadata":{"user_id":"u1","z":[]}, "tools":[{}],"messages":[{"role":"user","content":"hi"}] }"#;
+
+    #[test]
+    fn the_top_level_alone_is_read() {
+        let head = read(BODY.as_bytes()).unwrap();
+        assert_eq!(&*head.model, "claude");
+        assert_eq!(&BODY[head.model_span.clone()], r#""cl\u0061ude""#);
+        assert_eq!(
+            (head.stream, head.has_tools, head.include_usage, head.alternatives),
+            (true, true, true, 1)
+        );
+        assert_eq!(head.max_output_tokens, Some(1024));
+        assert_eq!(head.user.as_deref(), Some("u1"));
+    }
+
+    #[test]
+    fn an_edit_touches_its_spans_only() {
+        let head = read(BODY.as_bytes()).unwrap();
+        let same = Edits { model: Some("claude"), max_output_tokens: Some(1024), include_usage: true };
+        assert_eq!(edit(BODY.as_bytes(), &head, &same), BODY.as_bytes());
+        let edits = Edits { model: Some("a\"b"), max_output_tokens: Some(7), include_usage: true };
+        let edited = String::from_utf8(edit(BODY.as_bytes(), &head, &edits)).unwrap();
+        let expected = BODY.replace(r#""cl\u0061ude""#, r#""a\"b""#).replace(": 1024", ": 7");
+        assert_eq!(edited, expected);
+    }
+
+    #[test]
+    fn a_limit_that_was_not_there_stands_behind_the_model() {
+        let body = br#"{"model":"m"}"#;
+        for null in [&body[..], br#"{"max_tokens":null,"model":"m"}"#] {
+            let head = read(null).unwrap();
+            assert_eq!(head.max_output_tokens, None);
+        }
+        let edits = Edits { max_output_tokens: Some(9), ..Edits::default() };
+        assert_eq!(edit(body, &read(body).unwrap(), &edits), br#"{"model":"m","max_tokens":9}"#);
+        let null = br#"{"max_tokens":null,"model":"m"}"#;
+        assert_eq!(edit(null, &read(null).unwrap(), &edits), br#"{"max_tokens":9,"model":"m"}"#);
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_refused() {
+        for (body, param) in [
+            (r#"{"model":"a","model":"b"}"#, None),
+            (r#"{"model":"a","mod\u0065l":"b"}"#, None),
+            (r#"{"model":"a","messages":[],"messages":[]}"#, None),
+            (r#"{"messages":[]}"#, Some("model")),
+            (r#"{"model":3}"#, Some("model")),
+            (r#"{"model":"a","max_tokens":1.5}"#, Some("max_tokens")),
+            (r#"{"model":"a","max_tokens":-1}"#, Some("max_tokens")),
+            (r#"{"model":"a","stream":1}"#, Some("stream")),
+            (r#"["a",[],null,1,false,[],{},1,1,1]"#, None),
+        ] {
+            let error = read(body.as_bytes()).unwrap_err();
+            assert_eq!(error.code, Code::InvalidRequest, "{body}");
+            if param.is_some() {
+                assert_eq!(error.param.as_deref(), param, "{body}");
+            }
+        }
+        for body in ["", "[", r#"{"model":"a"} {}"#, r#"{"model":"a",}"#] {
+            assert_eq!(read(body.as_bytes()).unwrap_err().code, Code::InvalidJson, "{body}");
+        }
+    }
+}
