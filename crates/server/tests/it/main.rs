@@ -1,0 +1,4 @@
+//! What the binary and the workspace promise, tried from outside.
+
+#[cfg(test)]
+mod architecture;
