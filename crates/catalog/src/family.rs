@@ -1,0 +1,50 @@
+//! What models of a family do differently from others of their dialect, by the names their vendors give them.
+
+/// What a model does differently.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ModelQuirks {
+    /// It thinks by a budget of tokens only: Claude before 4.6 knows neither effort alone nor adaptive thinking.
+    /// <https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking>
+    pub thinking_by_budget: bool,
+    /// It refuses `temperature`, `top_p` and `top_k`: Claude Opus from 4.7 on.
+    pub no_sampling: bool,
+}
+
+/// How the names of Claude models before 4.6 begin.
+const BY_BUDGET: [&str; 11] = [
+    "claude-3",
+    "claude-opus-4-0",
+    "claude-opus-4-1",
+    "claude-opus-4-5",
+    "claude-opus-4-2025",
+    "claude-sonnet-4-0",
+    "claude-sonnet-4-5",
+    "claude-sonnet-4-2025",
+    "claude-haiku-4-5",
+    "claude-opus-4@",
+    "claude-sonnet-4@",
+];
+
+/// How the names of Claude models that refuse sampling begin.
+const NO_SAMPLING: [&str; 3] = ["claude-opus-4-7", "claude-opus-4-8", "claude-opus-4-9"];
+
+/// The quirks of a model, by its name; whoever hosts it may have put a path in front.
+pub fn model_quirks(model: &str) -> ModelQuirks {
+    let name = model.rsplit_once('/').map_or(model, |(_, name)| name);
+    let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+    ModelQuirks { thinking_by_budget: begins(&BY_BUDGET), no_sampling: begins(&NO_SAMPLING) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_are_told_by_name_behind_any_path() {
+        assert!(model_quirks("claude-sonnet-4-5-20250929").thinking_by_budget);
+        assert!(model_quirks("anthropic/claude-3-7-sonnet").thinking_by_budget);
+        assert!(!model_quirks("claude-sonnet-4-6").thinking_by_budget);
+        assert!(model_quirks("claude-opus-4-7").no_sampling);
+        assert_eq!(model_quirks("gpt-5-mini"), ModelQuirks::default());
+    }
+}

@@ -1,0 +1,186 @@
+//! Which request is which: path, method, and what may not come in at all.
+
+use std::net::IpAddr;
+
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, ORIGIN};
+use http::{HeaderMap, Method, Request, Uri};
+use stepwell_types::{Code, Dialect, Endpoint, Failure};
+
+use crate::snapshot::Snapshot;
+
+/// What a request asks of the data plane.
+pub(crate) enum Door {
+    /// A call.
+    Call(CallDoor),
+    /// The list of models.
+    Models(Dialect),
+    /// One model of the list.
+    Model(Dialect, String),
+    /// Whether the process lives.
+    Health,
+    /// Whether it can serve.
+    Ready,
+}
+
+/// The endpoint and the dialect a path stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct CallDoor {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) dialect: Dialect,
+}
+
+/// A request that may not come in, and the dialect to say so in.
+pub(crate) struct Refused {
+    pub(crate) failure: Failure,
+    pub(crate) dialect: Dialect,
+}
+
+const CHAT: CallDoor = CallDoor { endpoint: Endpoint::Chat, dialect: Dialect::OpenaiChat };
+const MESSAGES: CallDoor = CallDoor { endpoint: Endpoint::Chat, dialect: Dialect::Anthropic };
+const COUNT_TOKENS: CallDoor = CallDoor { endpoint: Endpoint::CountTokens, dialect: Dialect::Anthropic };
+
+/// Finds the door of a request, or why it has none.
+pub(crate) fn find<B>(request: &Request<B>, snapshot: &Snapshot) -> Result<Door, Refused> {
+    let headers = request.headers();
+    let dialect = dialect_of(request.uri().path(), headers);
+    let refused = |failure| Refused { failure, dialect };
+    let door = match (request.uri().path(), request.method()) {
+        ("/v1/chat/completions", &Method::POST) => Door::Call(CHAT),
+        ("/v1/messages", &Method::POST) => Door::Call(MESSAGES),
+        ("/v1/messages/count_tokens", &Method::POST) => Door::Call(COUNT_TOKENS),
+        ("/v1/models", &Method::GET) => Door::Models(dialect),
+        ("/healthz", &Method::GET) => return Ok(Door::Health),
+        ("/readyz", &Method::GET) => return Ok(Door::Ready),
+        (path, &Method::GET) if path.len() > MODEL.len() && path.starts_with(MODEL) => {
+            Door::Model(dialect, decode_percent(&path[MODEL.len()..]))
+        }
+        (path, method) => return Err(refused(nothing_here(path, method))),
+    };
+    check_origin(headers, request.uri(), snapshot).map_err(refused)?;
+    if matches!(door, Door::Call(_)) {
+        check_body_type(headers).map_err(refused)?;
+    }
+    Ok(door)
+}
+
+const MODEL: &str = "/v1/models/";
+
+/// The dialect a client speaks, as far as its request line and headers tell.
+fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
+    if path.starts_with("/v1/messages") || headers.contains_key("anthropic-version") {
+        Dialect::Anthropic
+    } else {
+        Dialect::OpenaiChat
+    }
+}
+
+fn nothing_here(path: &str, method: &Method) -> Failure {
+    let expected = match path {
+        "/v1/chat/completions" | "/v1/messages" | "/v1/messages/count_tokens" => "POST",
+        "/v1/models" | "/healthz" | "/readyz" => "GET",
+        _ => {
+            let message = format!(
+                "there is nothing at {method} {path}. there are POST /v1/chat/completions, POST /v1/messages, \
+                 POST /v1/messages/count_tokens and GET /v1/models"
+            );
+            return Failure::new(Code::NotFound, message);
+        }
+    };
+    Failure::new(Code::MethodNotAllowed, format!("{path} takes {expected}, not {method}"))
+}
+
+/// Loopback is not trust: a page in a browser on this machine can reach it. Its requests carry a foreign `origin`, or,
+/// after DNS rebinding, a foreign `host`.
+fn check_origin(headers: &HeaderMap, uri: &Uri, snapshot: &Snapshot) -> Result<(), Failure> {
+    let mut hosts = headers.get_all(HOST).iter();
+    let host = hosts
+        .next()
+        .and_then(|host| host.to_str().ok())
+        .or(uri.authority().map(http::uri::Authority::as_str));
+    if hosts.next().is_some() {
+        return Err(Failure::new(Code::InvalidRequest, "the request has more than one host header"));
+    }
+    let Some(host) = host else {
+        return Err(Failure::new(Code::InvalidRequest, "the request has no host header"));
+    };
+    if !is_allowed(host_name(host), snapshot) {
+        let message =
+            format!("this server does not answer for the host `{host}`: add it to server.allowed_hosts");
+        return Err(Failure::new(Code::ForbiddenOrigin, message));
+    }
+    let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
+    let origin = origin.to_str().unwrap_or_default();
+    let name = origin.split_once("://").map_or(origin, |(_, authority)| authority);
+    if is_allowed(host_name(name), snapshot) {
+        return Ok(());
+    }
+    let message =
+        format!("pages of `{origin}` may not call this server: add its host to server.allowed_hosts");
+    Err(Failure::new(Code::ForbiddenOrigin, message))
+}
+
+/// A host without its port.
+fn host_name(host: &str) -> &str {
+    if let Some(rest) = host.strip_prefix('[') {
+        return rest.split_once(']').map_or(rest, |(name, _)| name);
+    }
+    host.rsplit_once(':').map_or(host, |(name, _)| name)
+}
+
+fn is_allowed(name: &str, snapshot: &Snapshot) -> bool {
+    let server = &snapshot.settings.server;
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback() || ip == server.listen.ip())
+        || server.allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
+}
+
+fn check_body_type(headers: &HeaderMap) -> Result<(), Failure> {
+    let content_type = headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes).unwrap_or_default();
+    let json = b"application/json";
+    let is_json = content_type.get(..json.len()).is_some_and(|start| start.eq_ignore_ascii_case(json))
+        && matches!(content_type.get(json.len()), None | Some(b';' | b' '));
+    if !is_json {
+        let message = "the body must be JSON, sent with content-type: application/json";
+        return Err(Failure::new(Code::UnsupportedMediaType, message));
+    }
+    match headers.get(CONTENT_ENCODING) {
+        Some(encoding) if encoding != "identity" => {
+            let message = "the body must be sent without content-encoding";
+            Err(Failure::new(Code::UnsupportedMediaType, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Undoes percent-encoding in a path. What is not valid stays as it is.
+fn decode_percent(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let escaped = (*first == b'%')
+            .then(|| tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok()))
+            .flatten()
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        bytes.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_read_without_its_port() {
+        assert_eq!(host_name("127.0.0.1:7070"), "127.0.0.1");
+        assert_eq!(host_name("[::1]:7070"), "::1");
+        assert_eq!(host_name("localhost"), "localhost");
+    }
+
+    #[test]
+    fn percent_encoding_is_undone_where_it_is_valid() {
+        assert_eq!(decode_percent("openai%2Fgpt-5"), "openai/gpt-5");
+        assert_eq!(decode_percent("a%zz%2"), "a%zz%2");
+    }
+}

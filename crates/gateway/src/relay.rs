@@ -1,0 +1,179 @@
+//! A committed stream on its way to the client, and the call's end with it.
+//!
+//! The final is written before the terminal event is released. A stream that breaks ends with the client's dialect's
+//! error event and without its terminal event: it never looks complete.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame};
+use stepwell_types::{Code, Failure, Outcome};
+use stepwell_upstream::{Exchange, Progress};
+use stepwell_wire::{Fault, Pipe, codec};
+
+use crate::answer::Committed;
+use crate::open_call::{Billing, OpenCall, Seen};
+
+/// The status that was sent.
+const OK: u16 = 200;
+
+/// How long the end of a provider's reply is waited for once its terminal event has passed, so that the connection can
+/// be used again.
+const TAIL: Duration = Duration::from_secs(2);
+
+/// How much may come after the terminal event.
+const TAIL_BYTES: usize = 64 * 1024;
+
+pub(crate) struct Relay {
+    open: OpenCall,
+    /// None once nothing more is wanted from it.
+    exchange: Option<Exchange>,
+    pipe: Box<dyn Pipe>,
+    provider: std::sync::Arc<str>,
+    ready: Vec<Bytes>,
+    arrived: Vec<Bytes>,
+    _streaming: stepwell_telemetry::InFlight,
+}
+
+impl Relay {
+    pub(crate) fn new(committed: Committed, open: OpenCall) -> Self {
+        let Committed { target, exchange, pipe, ready, ended, fault } = committed;
+        let streaming = open.stream_opened();
+        let provider = target.name.provider.clone();
+        let arrived = Vec::new();
+        let mut relay =
+            Self { open, exchange: Some(exchange), pipe, provider, ready, arrived, _streaming: streaming };
+        relay.judge(fault.map_or(Ok(()), Err), ended);
+        relay
+    }
+
+    /// Takes what has arrived through the pipe.
+    fn take(&mut self, progress: Progress) {
+        let Self { arrived, pipe, ready, .. } = self;
+        let pushed = arrived.drain(..).try_for_each(|bytes| pipe.push(bytes, ready));
+        self.judge(pushed, progress == Progress::End);
+    }
+
+    /// Decides whether the stream goes on, is complete, or is broken.
+    fn judge(&mut self, pushed: Result<(), Fault>, ended: bool) {
+        let facts = self.pipe.facts();
+        if facts.terminal {
+            self.complete(ended);
+        } else if let Some(error) = facts.error.clone() {
+            self.cut(Failure::new(error.code, error.message).status(error.status));
+        } else if let Err(fault) = pushed {
+            self.cut(Failure::new(Code::UpstreamInvalid, format!("{}: {fault}", self.provider)));
+        } else if ended {
+            let message = format!("{}: its stream ended before it was complete", self.provider);
+            self.cut(Failure::new(Code::UpstreamCut, message));
+        }
+    }
+
+    /// The reply is whole: the final is written, then the last bytes may go.
+    fn complete(&mut self, ended: bool) {
+        self.close(Outcome::Ok, None, Billing::Complete);
+        if let Some(exchange) = self.exchange.take()
+            && !ended
+        {
+            read_tail(exchange);
+        }
+    }
+
+    /// The reply broke: what was whole goes out, then the error event.
+    fn cut(&mut self, failure: Failure) {
+        self.exchange = None;
+        let event = codec(self.open.record.dialect).write_stream_error(&failure, self.open.id());
+        self.ready.push(Bytes::from(event));
+        self.close(Outcome::Cut, Some(failure.code), Billing::Partial);
+    }
+
+    fn close(&mut self, outcome: Outcome, code: Option<Code>, billing: Billing) {
+        let facts = self.pipe.facts();
+        self.open.note_losses("reply", &facts.losses);
+        self.open.end_attempt(outcome, code, billing, Seen::of_stream(facts));
+        self.open.record.reply_bytes += self.ready.iter().map(Bytes::len).sum::<usize>() as u64;
+        self.open.close(outcome, code, OK);
+    }
+
+    /// Everything that is ready, as one frame: one write.
+    fn release(&mut self) -> Bytes {
+        if self.ready.len() == 1
+            && let Some(only) = self.ready.pop()
+        {
+            return only;
+        }
+        let mut whole = BytesMut::with_capacity(self.ready.iter().map(Bytes::len).sum());
+        for bytes in self.ready.drain(..) {
+            whole.extend_from_slice(&bytes);
+        }
+        whole.freeze()
+    }
+}
+
+/// Reads what comes after the terminal event, off the client's path, so that the connection goes back to the pool.
+#[expect(clippy::let_underscore_must_use, reason = "a tail that fails costs a connection, nothing else")]
+fn read_tail(mut exchange: Exchange) {
+    tokio::spawn(async move {
+        let _ = tokio::time::timeout(TAIL, exchange.read_all(TAIL_BYTES)).await;
+    });
+}
+
+impl Body for Relay {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let relay = self.get_mut();
+        loop {
+            if !relay.ready.is_empty() {
+                let bytes = relay.release();
+                if !relay.open.is_closed() {
+                    relay.open.record.reply_bytes += bytes.len() as u64;
+                }
+                return Poll::Ready(Some(Ok(Frame::data(bytes))));
+            }
+            let Some(exchange) = &mut relay.exchange else {
+                return Poll::Ready(None);
+            };
+            match std::task::ready!(exchange.poll_burst(cx, &mut relay.arrived)) {
+                Ok(progress) => relay.take(progress),
+                Err(error) => {
+                    let failure = Failure::new(error.code(), format!("{}: {error}", relay.provider));
+                    relay.arrived_before_failure();
+                    if !relay.open.is_closed() {
+                        relay.cut(failure);
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.exchange.is_none() && self.ready.is_empty()
+    }
+}
+
+impl Relay {
+    /// Events that arrived whole right before the connection broke still count, the terminal one above all.
+    fn arrived_before_failure(&mut self) {
+        if !self.arrived.is_empty() {
+            self.take(Progress::More);
+        }
+    }
+}
+
+impl Drop for Relay {
+    /// The client went away: its record says so, with what was seen.
+    fn drop(&mut self) {
+        if !self.open.is_closed() {
+            self.ready.clear();
+            self.close(Outcome::Cancelled, Some(Code::ClientClosed), Billing::Partial);
+        }
+    }
+}

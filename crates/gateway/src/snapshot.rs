@@ -1,0 +1,199 @@
+//! One configuration made ready to serve: every name resolved, every header built. Immutable; a reload makes a new one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Uri};
+use parking_lot::RwLock;
+use stepwell_catalog::{Auth, ModelPrice, PriceBook, ProviderKind, model_quirks};
+use stepwell_config::{ProviderSettings, RouteSettings, Secret, Settings};
+use stepwell_policy::{Choice, Pricing, Routing};
+use stepwell_types::{Code, Dialect, Failure, TargetName};
+use stepwell_upstream::{Limits, Origin};
+use stepwell_wire::Quirks;
+
+/// The most names kept resolved. Names come from clients: over this they are resolved anew each time.
+const RESOLVED: usize = 4_096;
+
+/// A configuration that cannot serve.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("provider `{provider}`: {message}")]
+pub struct SnapshotError {
+    /// The provider at fault.
+    pub provider: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// A configuration made ready.
+pub struct Snapshot {
+    /// The settings it was made of.
+    pub settings: Arc<Settings>,
+    pub(crate) pricing: Arc<Pricing>,
+    routing: Routing,
+    providers: HashMap<Arc<str>, Arc<Provider>>,
+    resolved: RwLock<HashMap<Arc<str>, Arc<Resolution>>>,
+}
+
+/// What a name stands for.
+pub(crate) struct Resolution {
+    pub(crate) route: Option<RouteSettings>,
+    pub(crate) targets: Vec<Arc<Target>>,
+}
+
+/// A provider and a model at it.
+pub(crate) struct Target {
+    pub(crate) name: TargetName,
+    pub(crate) model_header: HeaderValue,
+    pub(crate) provider: Arc<Provider>,
+    pub(crate) price: Option<Arc<ModelPrice>>,
+    pub(crate) quirks: Quirks,
+}
+
+/// A configured account, with what every request to it needs.
+pub(crate) struct Provider {
+    pub(crate) name_header: HeaderValue,
+    pub(crate) dialect: Dialect,
+    pub(crate) origin: Origin,
+    pub(crate) chat: Uri,
+    pub(crate) count_tokens: Option<Uri>,
+    /// Credentials and all other headers that are the same for every call.
+    pub(crate) headers: HeaderMap,
+    pub(crate) kind: &'static ProviderKind,
+    pub(crate) limits: Limits,
+    pub(crate) total: Duration,
+}
+
+impl Snapshot {
+    /// Makes a configuration ready. `base_urls` gives the address of providers that have none of their own: the
+    /// simulator in this process.
+    pub fn new(
+        settings: Arc<Settings>,
+        book: Arc<PriceBook>,
+        base_urls: impl Fn(&ProviderSettings) -> Option<String>,
+    ) -> Result<Self, SnapshotError> {
+        let pricing = Arc::new(Pricing::new(&settings, book));
+        let mut providers = HashMap::new();
+        for provider in settings.providers.values() {
+            let base_url = provider.base_url.clone().or_else(|| base_urls(provider));
+            let ready = Provider::new(provider, base_url.as_deref(), settings.server.workers.get())
+                .map_err(|message| SnapshotError { provider: provider.name.to_string(), message })?;
+            providers.insert(Arc::clone(&provider.name), Arc::new(ready));
+        }
+        let routing = Routing::new(Arc::clone(&settings), Arc::clone(&pricing));
+        Ok(Self { settings, pricing, routing, providers, resolved: RwLock::default() })
+    }
+
+    /// What a name stands for.
+    pub(crate) fn resolve(&self, requested: &Arc<str>) -> Result<Arc<Resolution>, Failure> {
+        if let Some(known) = self.resolved.read().get(requested) {
+            return Ok(Arc::clone(known));
+        }
+        let choice = self.routing.resolve(requested)?;
+        let resolution = Arc::new(self.make_ready(choice)?);
+        let mut resolved = self.resolved.write();
+        if resolved.len() < RESOLVED {
+            resolved.insert(Arc::clone(requested), Arc::clone(&resolution));
+        }
+        Ok(resolution)
+    }
+
+    fn make_ready(&self, choice: Choice) -> Result<Resolution, Failure> {
+        let mut targets = Vec::with_capacity(choice.targets.len());
+        for name in choice.targets {
+            let settings = self.settings.providers.get(&name.provider);
+            let (Some(settings), Some(provider)) = (settings, self.providers.get(&name.provider)) else {
+                let message = format!("the route names `{name}`, but no provider `{}`", name.provider);
+                return Err(Failure::new(Code::InternalError, message));
+            };
+            let model_header = HeaderValue::from_str(&name.model).map_err(|_| {
+                Failure::new(Code::ModelNotFound, "the model's name has characters no provider uses")
+                    .param("model")
+            })?;
+            targets.push(Arc::new(Target {
+                price: self.pricing.of(settings, &name.model),
+                quirks: quirks(settings.kind, &name.model),
+                model_header,
+                provider: Arc::clone(provider),
+                name,
+            }));
+        }
+        Ok(Resolution { route: choice.route, targets })
+    }
+}
+
+impl Provider {
+    fn new(settings: &ProviderSettings, base_url: Option<&str>, workers: usize) -> Result<Self, String> {
+        let kind = settings.kind;
+        let base_url = base_url.or(kind.base_url).ok_or("it has no base_url")?;
+        let origin = Origin::parse(base_url).map_err(|error| error.to_string())?;
+        let target = |path: &str| origin.target(path).map_err(|error| error.to_string());
+        let timeouts = settings.timeouts;
+        Ok(Self {
+            name_header: HeaderValue::from_str(&settings.name)
+                .map_err(|_| "its name cannot stand in a header")?,
+            dialect: kind.dialect,
+            chat: target(kind.chat_path)?,
+            count_tokens: kind.count_tokens_path.map(target).transpose()?,
+            headers: fixed_headers(settings, &origin)?,
+            kind,
+            limits: Limits {
+                connect: timeouts.connect,
+                tls: timeouts.tls,
+                first_byte: timeouts.first_byte,
+                idle: timeouts.idle,
+                connections: settings.max_connections.div_ceil(workers),
+            },
+            total: timeouts.total,
+            origin,
+        })
+    }
+}
+
+/// How a model at a provider differs from others of its dialect.
+fn quirks(kind: &ProviderKind, model: &str) -> Quirks {
+    let of_model = model_quirks(model);
+    Quirks {
+        max_tokens_only: kind.quirks.max_tokens_only,
+        no_developer_role: kind.quirks.no_developer_role,
+        no_stream_options: kind.quirks.no_stream_options,
+        thinking_by_budget: of_model.thinking_by_budget,
+        no_sampling: of_model.no_sampling,
+    }
+}
+
+fn fixed_headers(settings: &ProviderSettings, origin: &Origin) -> Result<HeaderMap, String> {
+    let kind = settings.kind;
+    let mut headers = HeaderMap::with_capacity(16);
+    headers.insert(HOST, origin.host_header().clone());
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("stepwell/", env!("CARGO_PKG_VERSION"))));
+    for (name, value) in kind.fixed_headers {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    let key = settings.api_key.as_ref().map(Secret::expose).or(kind.default_key);
+    match (kind.auth, key) {
+        (Auth::None, _) | (_, None) => {}
+        (Auth::Bearer, Some(key)) => {
+            headers.insert(AUTHORIZATION, secret(&format!("Bearer {key}"))?);
+        }
+        (Auth::Header(name), Some(key)) => {
+            headers.insert(HeaderName::from_static(name), secret(key)?);
+        }
+    }
+    for (name, value) in &settings.headers {
+        let name: HeaderName = name.parse().map_err(|_| format!("`{name}` is not a header name"))?;
+        headers.insert(name, secret(value.expose())?);
+    }
+    Ok(headers)
+}
+
+fn secret(text: &str) -> Result<HeaderValue, String> {
+    let mut value =
+        HeaderValue::from_str(text).map_err(|_| "a key or header has characters no header can carry")?;
+    value.set_sensitive(true);
+    Ok(value)
+}

@@ -1,0 +1,156 @@
+//! attempt: targets are tried in order until one answers or none may.
+//!
+//! One owner of retries: a failed attempt goes to the next target if `policy` says that another can help. Until a
+//! reply is committed every failure can, because nothing of it has been sent.
+
+mod count;
+mod encode;
+mod refused;
+mod stream;
+mod whole;
+
+use std::sync::Arc;
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use http_body_util::Full;
+use stepwell_policy::{Next, after};
+use stepwell_types::{Code, Endpoint, Failure, Outcome, Usage};
+use stepwell_upstream::{Error, Exchange, Upstream};
+use stepwell_wire::chat::Chat;
+
+use self::encode::Encoded;
+use crate::answer::{Answer, Refusal};
+use crate::open_call::{Billing, OpenCall, Seen};
+use crate::snapshot::Target;
+use crate::stages::admit::Admitted;
+use crate::stages::decode::Call;
+use crate::stages::plan::Plan;
+
+/// Tries the plan's targets.
+pub(crate) async fn run(
+    plan: &Plan,
+    call: &Call,
+    admitted: Admitted,
+    upstream: &Arc<Upstream>,
+    open: &mut OpenCall,
+) -> Result<Answer, Refusal> {
+    open.hold(admitted.permit);
+    let targets = &plan.resolution.targets;
+    let mut parsed = None;
+    let mut attempt = 0;
+    for (index, target) in targets.iter().enumerate() {
+        attempt += 1;
+        let refusal = match try_target(target, plan, call, &mut parsed, upstream, open).await {
+            Ok(answer) => return Ok(answer),
+            Err(refusal) => refusal,
+        };
+        if after(refusal.failure.code, attempt, targets.len() - index - 1) == Next::Stop {
+            return Err(refusal);
+        }
+        tracing::info!(
+            call_id = %open.id(), target = %target.name, code = %refusal.failure.code,
+            "attempt failed, trying the next target"
+        );
+    }
+    Err(Failure::new(Code::InternalError, "the route has no targets").into())
+}
+
+async fn try_target<'a>(
+    target: &Arc<Target>,
+    plan: &Plan,
+    call: &'a Call,
+    parsed: &mut Option<Chat<'a>>,
+    upstream: &Arc<Upstream>,
+    open: &mut OpenCall,
+) -> Result<Answer, Refusal> {
+    let route = plan.resolution.route.as_ref();
+    let uri = match call.endpoint {
+        Endpoint::Chat => &target.provider.chat,
+        Endpoint::CountTokens => match &target.provider.count_tokens {
+            Some(uri) if target.provider.dialect == call.dialect => uri,
+            _ => return Ok(count::estimated(call, target, open)),
+        },
+    };
+    let encoded = encode::request(call, target, route, parsed)?;
+    open.record.losses.clear();
+    open.note_losses("request", &encoded.losses);
+    let (bound, estimate) = match call.endpoint {
+        Endpoint::Chat => encode::worst_case(call, target, route, encoded.body.len(), open.record.started),
+        Endpoint::CountTokens => (Some(stepwell_types::NanoUsd::ZERO), Usage::default()),
+    };
+    open.begin_attempt(target, bound, estimate).await?;
+    let request = request(call, target, uri, &encoded, open)?;
+    let limits = &target.provider.limits;
+    let sent = upstream.send(&target.provider.origin, request, limits, plan.deadline).await;
+    let exchange = sent.map_err(|error| fail(&error, Seen::default(), target, open))?;
+    let status = exchange.head().status;
+    open.first_byte(status.as_u16());
+    if !status.is_success() {
+        return Err(refused::by_provider(exchange, call, target, open).await);
+    }
+    match call.endpoint {
+        Endpoint::CountTokens => count::passed(exchange, target, open).await,
+        Endpoint::Chat if call.head.stream => stream::commit(exchange, call, target, &encoded, open).await,
+        Endpoint::Chat => whole::read(exchange, call, target, &encoded, open).await,
+    }
+}
+
+/// The request as this provider takes it: its credentials, the client's headers that its kind lets through, and ids to
+/// find the attempt by on its side.
+fn request(
+    call: &Call,
+    target: &Target,
+    uri: &Uri,
+    encoded: &Encoded,
+    open: &OpenCall,
+) -> Result<Request<Full<bytes::Bytes>>, Failure> {
+    const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+    const CORRELATION: HeaderName = HeaderName::from_static("x-client-request-id");
+    let mut headers = target.provider.headers.clone();
+    if target.provider.dialect == call.dialect {
+        for name in target.provider.kind.forward_request_headers {
+            if let Some(value) = call.headers.get(*name) {
+                headers.insert(HeaderName::from_static(name), value.clone());
+            }
+        }
+    }
+    if let Some(value) = call.headers.get(TRACEPARENT) {
+        headers.insert(TRACEPARENT, value.clone());
+    }
+    let mut id = [0; 36];
+    if let Ok(value) = HeaderValue::from_str(open.id().encode(&mut id)) {
+        headers.insert(CORRELATION, value);
+    }
+    let mut request = Request::new(Full::new(encoded.body.clone()));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri.clone();
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+/// Closes an attempt that the network or the provider's HTTP failed.
+fn fail(error: &Error, seen: Seen, target: &Target, open: &mut OpenCall) -> Refusal {
+    let code = error.code();
+    let billing = if error.never_sent() { Billing::Nothing } else { Billing::Partial };
+    open.end_attempt(Outcome::Failed, Some(code), billing, seen);
+    Failure::new(code, format!("{}: {error}", target.name.provider)).into()
+}
+
+/// Closes an attempt whose answer is not what its dialect allows.
+fn invalid(message: String, seen: Seen, target: &Target, open: &mut OpenCall) -> Refusal {
+    open.end_attempt(Outcome::Failed, Some(Code::UpstreamInvalid), Billing::Partial, seen);
+    Failure::new(Code::UpstreamInvalid, format!("{}: {message}", target.name.provider)).into()
+}
+
+/// Whether a reply's content type begins with `media_type`.
+fn is_type(headers: &HeaderMap, media_type: &str) -> bool {
+    let value = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    value.get(..media_type.len()).is_some_and(|start| start.eq_ignore_ascii_case(media_type.as_bytes()))
+}
+
+/// What a failed attempt's exchange still tells.
+fn content_type(exchange: &Exchange) -> String {
+    let value = exchange.head().headers.get(CONTENT_TYPE);
+    value.and_then(|value| value.to_str().ok()).unwrap_or("nothing").to_owned()
+}

@@ -1,0 +1,57 @@
+//! A provider's error answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::header::RETRY_AFTER;
+use stepwell_types::{Blame, Code, Failure, Outcome};
+use stepwell_upstream::Exchange;
+use stepwell_wire::codec;
+
+use crate::answer::{Refusal, Upstreams};
+use crate::open_call::{Billing, OpenCall, Seen};
+use crate::snapshot::Target;
+use crate::stages::decode::Call;
+
+/// The longest error body that is read.
+const LIMIT: usize = 1 << 20;
+
+/// Reads the provider's error and closes the attempt: an error status is not billed.
+///
+/// The body passes byte for byte if the client speaks its dialect, unless the error is about our own account there:
+/// what a provider says of our credentials is not the client's business.
+pub(crate) async fn by_provider(
+    mut exchange: Exchange,
+    call: &Call,
+    target: &Arc<Target>,
+    open: &mut OpenCall,
+) -> Refusal {
+    let status = exchange.head().status.as_u16();
+    let body = exchange.read_all(LIMIT).await.unwrap_or_default();
+    let error = codec(target.provider.dialect).read_error(status, &body);
+    open.end_attempt(Outcome::Failed, Some(error.code), Billing::Nothing, Seen::default());
+    let provider = &target.name.provider;
+    let is_ours = error.code.blame() == Blame::Gateway;
+    let message = match error.code {
+        Code::UpstreamAuth => format!("{provider} refuses the key stepwell has for it: check its api_key"),
+        _ if is_ours => format!("{provider} refuses {}: {}", target.name.model, error.message),
+        _ => error.message.clone(),
+    };
+    let mut failure = Failure::new(error.code, message).status(error.status);
+    failure.param = error.param;
+    failure.retry_after = retry_after(&exchange.head().headers).or(error.retry_after);
+    failure.detail = Some(format!("{} answered {status}", target.name));
+    let has_shape = body.first() == Some(&b'{');
+    let verbatim = (target.provider.dialect == call.dialect && !is_ours && has_shape).then_some(body);
+    let headers = exchange.head().headers.clone();
+    Refusal { failure, upstream: Some(Upstreams { target: Arc::clone(target), headers, verbatim }) }
+}
+
+/// What `retry-after-ms` or `retry-after` in seconds says. A date is left to the client: it reads the same header.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+    number("retry-after-ms")
+        .map(Duration::from_millis)
+        .or_else(|| number(RETRY_AFTER.as_str()).map(Duration::from_secs))
+}

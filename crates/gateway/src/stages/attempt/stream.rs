@@ -1,0 +1,88 @@
+//! A reply that comes as a stream, up to the moment it is committed.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use stepwell_types::{Code, Failure, Outcome};
+use stepwell_upstream::{Exchange, Progress};
+use stepwell_wire::{Fault, Pipe, UpstreamError, codec, translate};
+
+use crate::answer::{Answer, Committed, Refusal};
+use crate::open_call::{Billing, OpenCall, Seen};
+use crate::snapshot::Target;
+use crate::stages::attempt::encode::Encoded;
+use crate::stages::attempt::{content_type, fail, invalid, is_type};
+use crate::stages::decode::Call;
+
+/// How much may come before the first content: role deltas, pings, comments.
+const PREFIX: usize = 256 * 1024;
+
+/// Waits for the first content, tool call, thinking, refusal or terminal event.
+///
+/// Before that nothing has been sent: an error inside the stream, right after its 200, is still an error with a true
+/// status, and another target can still answer.
+pub(crate) async fn commit(
+    mut exchange: Exchange,
+    call: &Call,
+    target: &Arc<Target>,
+    encoded: &Encoded,
+    open: &mut OpenCall,
+) -> Result<Answer, Refusal> {
+    if !is_type(&exchange.head().headers, "text/event-stream") {
+        let message = format!("a stream was asked for, and its reply is {}", content_type(&exchange));
+        return Err(invalid(message, Seen::default(), target, open));
+    }
+    let mut pipe = pipe(call, target, encoded.same);
+    let mut ready = Vec::new();
+    let mut arrived = Vec::new();
+    loop {
+        let progress = match poll_fn(|cx| exchange.poll_burst(cx, &mut arrived)).await {
+            Ok(progress) => progress,
+            Err(error) => return Err(fail(&error, Seen::of_stream(pipe.facts()), target, open)),
+        };
+        let pushed = arrived.drain(..).try_for_each(|bytes| pipe.push(bytes, &mut ready));
+        let facts = pipe.facts();
+        if facts.committed {
+            open.first_token();
+            let ended = progress == Progress::End;
+            let fault = pushed.err();
+            let target = Arc::clone(target);
+            return Ok(Answer::Stream(Box::new(Committed { target, exchange, pipe, ready, ended, fault })));
+        }
+        let seen = || Seen::of_stream(facts);
+        if let Some(error) = &facts.error {
+            return Err(by_event(error, seen(), target, open));
+        }
+        match pushed {
+            Err(fault) => return Err(invalid(fault.to_string(), seen(), target, open)),
+            Ok(()) if progress == Progress::End => {
+                open.end_attempt(Outcome::Failed, Some(Code::UpstreamCut), Billing::Partial, seen());
+                let message = format!("{}: its stream ended before it began", target.name.provider);
+                return Err(Failure::new(Code::UpstreamCut, message).into());
+            }
+            Ok(()) if ready.iter().map(Bytes::len).sum::<usize>() > PREFIX => {
+                return Err(invalid(Fault::TooLarge.to_string(), seen(), target, open));
+            }
+            Ok(()) => {}
+        }
+    }
+}
+
+/// The machine between the two dialects.
+fn pipe(call: &Call, target: &Target, same: bool) -> Box<dyn Pipe> {
+    if same {
+        return call.codec.tap(!call.head.include_usage);
+    }
+    let reader = codec(target.provider.dialect).stream_reader();
+    translate(reader, call.codec.stream_writer(call.head.include_usage))
+}
+
+/// An error event before any content.
+fn by_event(error: &UpstreamError, seen: Seen, target: &Target, open: &mut OpenCall) -> Refusal {
+    open.end_attempt(Outcome::Failed, Some(error.code), Billing::Partial, seen);
+    let mut failure = Failure::new(error.code, error.message.clone()).status(error.status);
+    failure.retry_after = error.retry_after;
+    failure.detail = Some(format!("{} sent an error event before any content", target.name));
+    failure.into()
+}

@@ -1,0 +1,61 @@
+//! A reply that comes in one piece.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use stepwell_types::Outcome;
+use stepwell_upstream::Exchange;
+use stepwell_wire::{ReplyFacts, codec};
+
+use crate::answer::{Answer, Refusal};
+use crate::open_call::{Billing, OpenCall, Seen};
+use crate::snapshot::Target;
+use crate::stages::attempt::encode::Encoded;
+use crate::stages::attempt::{fail, invalid};
+use crate::stages::decode::Call;
+
+/// The longest reply, in bytes.
+const LIMIT: usize = 64 << 20;
+
+/// Reads the whole reply, takes what the record needs, and closes the attempt.
+pub(crate) async fn read(
+    mut exchange: Exchange,
+    call: &Call,
+    target: &Arc<Target>,
+    encoded: &Encoded,
+    open: &mut OpenCall,
+) -> Result<Answer, Refusal> {
+    let body = match exchange.read_all(LIMIT).await {
+        Ok(body) => body,
+        Err(error) => return Err(fail(&error, Seen::default(), target, open)),
+    };
+    let read = if encoded.same {
+        call.codec.reply_facts(&body).map(|facts| (facts, body))
+    } else {
+        translate(&body, call, target, open)
+    };
+    let (facts, body) = read
+        .map_err(|error| invalid(format!("its reply is invalid: {error}"), Seen::default(), target, open))?;
+    open.first_token();
+    open.end_attempt(Outcome::Ok, None, Billing::Complete, Seen::of_reply(facts));
+    let upstream = std::mem::take(exchange.headers_mut());
+    Ok(Answer::Whole { target: Some(Arc::clone(target)), upstream, body })
+}
+
+fn translate(
+    body: &[u8],
+    call: &Call,
+    target: &Target,
+    open: &mut OpenCall,
+) -> Result<(ReplyFacts, Bytes), stepwell_wire::Error> {
+    let reply = codec(target.provider.dialect).read_reply(body)?;
+    let written = call.codec.write_reply(&reply);
+    open.note_losses("reply", &written.losses);
+    let facts = ReplyFacts {
+        id: reply.id.as_deref().map(Arc::from),
+        model: reply.model.as_deref().map(Arc::from),
+        finish: reply.finish,
+        usage: reply.usage,
+    };
+    Ok((facts, Bytes::from(written.body)))
+}

@@ -1,0 +1,65 @@
+//! settle: the call's final is written, then its reply may go.
+
+use http::Response;
+use stepwell_types::{Dialect, Outcome, Stage};
+use stepwell_wire::codec;
+
+use crate::answer::{Answer, Refusal, ReplyBody, events, json};
+use crate::headers;
+use crate::open_call::OpenCall;
+use crate::relay::Relay;
+
+/// The status of a call that succeeds.
+const OK: u16 = 200;
+
+/// Closes a call whose reply is whole; hands a streamed one to its relay, which closes it at the stream's end.
+pub(crate) fn answered(answer: Answer, mut open: OpenCall) -> Response<ReplyBody> {
+    match answer {
+        Answer::Whole { target, upstream, body } => {
+            open.record.reply_bytes = body.len() as u64;
+            open.close(Outcome::Ok, None, OK);
+            let mut response = json(OK, body);
+            let own = response.headers_mut();
+            own.reserve(20);
+            if let Some(target) = &target {
+                headers::pass_back(&upstream, target.provider.kind, own);
+                headers::put_target(own, target);
+            }
+            headers::put_call(own, &open, Stage::Settle);
+            headers::put_cost(own, &open.record);
+            response
+        }
+        Answer::Stream(committed) => {
+            let mut own = http::HeaderMap::with_capacity(20);
+            headers::pass_back(&committed.exchange.head().headers, committed.target.provider.kind, &mut own);
+            headers::put_target(&mut own, &committed.target);
+            headers::put_call(&mut own, &open, Stage::Attempt);
+            let mut response = events(Relay::new(*committed, open));
+            response.headers_mut().extend(own);
+            response
+        }
+    }
+}
+
+/// Closes a call that failed before anything of a reply was sent, and says why in the client's dialect.
+pub(crate) fn refused(refusal: Refusal, mut open: OpenCall, dialect: Dialect) -> Response<ReplyBody> {
+    let Refusal { failure, upstream } = refusal;
+    if let Some(detail) = &failure.detail {
+        tracing::warn!(call_id = %open.id(), code = %failure.code, detail, "call failed");
+    }
+    let verbatim = upstream.as_ref().and_then(|upstream| upstream.verbatim.clone());
+    let body = verbatim.unwrap_or_else(|| codec(dialect).write_error(&failure, open.id()).into());
+    open.record.reply_bytes = body.len() as u64;
+    open.close(Outcome::Failed, Some(failure.code), failure.status);
+    let mut response = json(failure.status, body);
+    let own = response.headers_mut();
+    if let Some(upstream) = &upstream {
+        headers::pass_back(&upstream.headers, upstream.target.provider.kind, own);
+        headers::put_target(own, &upstream.target);
+    }
+    headers::put_call(own, &open, Stage::Settle);
+    if let Some(after) = failure.retry_after {
+        headers::put_retry_after(own, after);
+    }
+    response
+}
