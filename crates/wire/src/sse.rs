@@ -254,6 +254,6 @@ mod tests {
         event.insert(6, b'x');
         assert_eq!(split(&[&event]), Err(Fault::TooLarge));
         assert_eq!(split(&event.chunks(1 << 16).collect::<Vec<_>>()), Err(Fault::TooLarge));
-        assert_eq!(split(&[&event[..EVENT_LIMIT + 1]]), Err(Fault::TooLarge));
+        assert_eq!(split(&[&event[..=EVENT_LIMIT]]), Err(Fault::TooLarge));
     }
 }

@@ -10,6 +10,8 @@ mod write;
 
 pub use depth::check_depth;
 
-pub(crate) use read::{Extras, Listed, Text, Whole, keep, key_under, object, read, read_frame, read_reply};
+pub(crate) use read::{
+    Extras, Listed, Rest, Skipped, Text, Whole, keep, key_under, object, read, read_frame, read_reply,
+};
 pub(crate) use splice::{span, splice};
-pub(crate) use write::{Array, Object, array, object as write_object, string};
+pub(crate) use write::{Array, Object, object as write_object, string};

@@ -60,7 +60,11 @@ fn written(steps: &[Step]) -> String {
                 }
                 path.push_str(key);
             }
-            Step::Index(index) => path.push_str(&format!("[{index}]")),
+            Step::Index(index) => {
+                path.push('[');
+                path.push_str(&index.to_string());
+                path.push(']');
+            }
         }
     }
     path

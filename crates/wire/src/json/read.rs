@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 use stepwell_types::Code;
@@ -67,10 +67,10 @@ fn reason(error: &serde_json::Error) -> String {
 }
 
 /// A string, borrowed unless it holds escapes.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for Text<'de> {
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct TextVisitor;
         impl<'de> Visitor<'de> for TextVisitor {
@@ -182,25 +182,69 @@ pub(crate) fn key_under<'p>(path: &'p str, prefix: &str) -> Option<Cow<'p, str>>
     })
 }
 
+/// What becomes of the fields an object's reader does not know.
+pub(crate) trait Rest<'de>: Default {
+    /// Takes one such field.
+    fn take<A: MapAccess<'de>>(&mut self, key: Text<'de>, map: &mut A) -> Result<(), A::Error>;
+}
+
+impl<'de> Rest<'de> for Extras<'de> {
+    fn take<A: MapAccess<'de>>(&mut self, key: Text<'de>, map: &mut A) -> Result<(), A::Error> {
+        self.push((key.0, map.next_value()?));
+        Ok(())
+    }
+}
+
+/// They are skipped.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Skipped;
+
+impl<'de> Rest<'de> for Skipped {
+    fn take<A: MapAccess<'de>>(&mut self, _: Text<'de>, map: &mut A) -> Result<(), A::Error> {
+        map.next_value::<IgnoredAny>().map(drop)
+    }
+}
+
 /// Declares a struct read from a JSON object: each field is an `Option`, absent and null are the same, a field that
-/// comes twice is refused, and fields it does not know are kept in `extra`.
+/// comes twice is refused. Fields it does not know are kept in `extra`, but for those named behind `skipping`; with
+/// `skipping all` none is kept.
 ///
 /// ```ignore
 /// object! {
 ///     struct Message<'a> { role: Text<'a> = "role", content: &'a RawValue = "content" }
+///     skipping "type"
 /// }
 /// ```
 macro_rules! object {
     (
         $(#[$meta:meta])*
         $vis:vis struct $Name:ident<$life:lifetime> { $( $field:ident: $Type:ty = $key:literal ),* $(,)? }
+        skipping all
+    ) => {
+        $crate::json::object! {
+            @declare $(#[$meta])* $vis $Name $life [$( $field: $Type = $key ),*] _rest: $crate::json::Skipped []
+        }
+    };
+    (
+        $(#[$meta:meta])*
+        $vis:vis struct $Name:ident<$life:lifetime> { $( $field:ident: $Type:ty = $key:literal ),* $(,)? }
+        $( skipping $( $skipped:literal ),+ )?
+    ) => {
+        $crate::json::object! {
+            @declare $(#[$meta])* $vis $Name $life [$( $field: $Type = $key ),*]
+            extra: $crate::json::Extras<$life> [$($( $skipped )+)?]
+        }
+    };
+    (
+        @declare $(#[$meta:meta])* $vis:vis $Name:ident $life:lifetime
+        [$( $field:ident: $Type:ty = $key:literal ),*] $rest:ident: $Rest:ty [$( $skipped:literal )*]
     ) => {
         $(#[$meta])*
         #[derive(Clone, Debug, Default)]
         $vis struct $Name<$life> {
             $( $vis $field: Option<$Type>, )*
             /// The fields it does not know.
-            $vis extra: $crate::json::Extras<$life>,
+            $vis $rest: $Rest,
         }
 
         impl<$life> serde::Deserialize<$life> for $Name<$life> {
@@ -218,7 +262,7 @@ macro_rules! object {
                         A: serde::de::MapAccess<$life>,
                     {
                         $( let mut $field: Option<Option<$Type>> = None; )*
-                        let mut extra = $crate::json::Extras::new();
+                        let mut $rest = <$Rest>::default();
                         while let Some(key) = map.next_key::<$crate::json::Text<$life>>()? {
                             match &*key.0 {
                                 $( $key => {
@@ -227,10 +271,11 @@ macro_rules! object {
                                     }
                                     $field = Some(map.next_value()?);
                                 } )*
-                                _ => extra.push((key.0, map.next_value()?)),
+                                $( $skipped => drop(map.next_value::<serde::de::IgnoredAny>()?), )*
+                                _ => $crate::json::Rest::take(&mut $rest, key, &mut map)?,
                             }
                         }
-                        Ok($Name { $( $field: $field.flatten(), )* extra })
+                        Ok($Name { $( $field: $field.flatten(), )* $rest })
                     }
                 }
                 deserializer.deserialize_map(Fields)
@@ -249,6 +294,11 @@ mod tests {
     }
     object! {
         struct Body<'a> { messages: Vec<Message<'a>> = "messages" }
+        skipping "id", "object"
+    }
+    object! {
+        struct Only<'a> { id: Text<'a> = "id" }
+        skipping all
     }
 
     fn refused(body: &str) -> Error {
@@ -257,7 +307,7 @@ mod tests {
 
     #[test]
     fn known_fields_are_typed_and_the_rest_is_kept_in_order() {
-        let body = br#"{"z":1,"messages":[{"role":"us\u0065r","content":[7],"x/~":null}],"a":[ ]}"#;
+        let body = br#"{"z":1,"id":2,"messages":[{"role":"us\u0065r","content":[7],"x/~":null}],"a":[ ]}"#;
         let mut read: Body<'_> = read(body).unwrap();
         let message = read.messages.as_mut().unwrap().remove(0);
         assert_eq!(message.role, Some(Text(Cow::Owned("user".to_owned()))));
@@ -269,6 +319,8 @@ mod tests {
         assert_eq!(paths, [("/z", "1"), ("/a", "[ ]"), ("/messages/0/x~1~0", "null")]);
         assert_eq!(key_under(&extra[2].path, "/messages/0").unwrap(), "x/~");
         assert_eq!(key_under(&extra[2].path, ""), None);
+        assert_eq!(super::read::<Only<'_>>(br#"{"z":1,"id":"x"}"#).unwrap().id.unwrap().0, "x");
+        assert!(super::read::<Only<'_>>(br#"["x"]"#).is_err(), "an array is no object");
     }
 
     #[test]

@@ -1,0 +1,164 @@
+//! What the tap of a stream whose two sides speak this dialect sees in its events.
+//!
+//! Until the reply is committed every event is parsed. After that an event must look like an object, and is parsed
+//! only where it holds what the record needs: an error, a reason to stop, usage. JSON escapes quotes inside strings, so
+//! the names searched for only match keys and whole values. Usage is kept as it came and read once a push: servers
+//! that write it into every chunk cost no more than the others.
+
+use std::sync::Arc;
+
+use memchr::memmem;
+use serde::Deserialize;
+
+use super::stream::{Choice, Chunk, DONE, problem};
+use super::usage::Counts;
+use super::{error, finish};
+use crate::json::{Listed, Text, read_frame};
+use crate::sse::Frame;
+use crate::tap::{Verdict, Watch, is_object};
+use crate::{Facts, Fault};
+
+/// The eye on one stream.
+#[derive(Debug)]
+pub(super) struct Watcher {
+    withhold_usage: bool,
+    facts: Facts,
+    /// The latest chunk with usage, not read yet; empty where there is none.
+    metered: String,
+    search: Search,
+}
+
+#[derive(Debug)]
+struct Search {
+    error: memmem::Finder<'static>,
+    reason: memmem::Finder<'static>,
+    usage: memmem::Finder<'static>,
+}
+
+/// A chunk, as far as its usage goes.
+#[derive(Deserialize)]
+struct Metered {
+    usage: Option<Counts>,
+}
+
+impl Watcher {
+    /// An eye at the start of a stream.
+    pub(super) fn new(withhold_usage: bool) -> Self {
+        let search = Search {
+            error: memmem::Finder::new("\"error\""),
+            reason: memmem::Finder::new("\"finish_reason\""),
+            usage: memmem::Finder::new("\"usage\""),
+        };
+        Self { withhold_usage, facts: Facts::default(), metered: String::new(), search }
+    }
+
+    /// Reads an event whole.
+    fn read(&mut self, frame: &Frame<'_>) -> Result<Verdict, Fault> {
+        let chunk: Chunk<'_> = read_frame(frame.data)?;
+        if let Some(problem) = problem(frame, &chunk)? {
+            self.facts.error = Some(error::read_event(problem));
+            return Ok(Verdict::Stop);
+        }
+        let some = |text: Option<Text<'_>>| {
+            text.map(|text| text.0.into()).filter(|text: &Arc<str>| !text.is_empty())
+        };
+        if self.facts.id.is_none() {
+            self.facts.id = some(chunk.id);
+        }
+        if self.facts.model.is_none() {
+            self.facts.model = some(chunk.model);
+        }
+        let choices = chunk.choices.unwrap_or_default();
+        for choice in &choices {
+            self.facts.committed |= commits(choice);
+            if let Some(reason) = &choice.finish_reason
+                && choice.index.unwrap_or(0) == 0
+            {
+                self.facts.finish = Some(finish::read(&reason.0));
+            }
+        }
+        self.facts.events += u64::from(!choices.is_empty());
+        let metered = chunk.usage.is_some();
+        if metered {
+            frame.data.clone_into(&mut self.metered);
+        }
+        Ok(if metered && choices.is_empty() && self.withhold_usage {
+            Verdict::Withhold
+        } else {
+            Verdict::Pass
+        })
+    }
+}
+
+/// Whether a step shows the client something: anything but its role.
+fn commits(choice: &Choice<'_>) -> bool {
+    let said = |text: &Option<Text<'_>>| text.as_ref().is_some_and(|text| !text.0.is_empty());
+    let Some(delta) = &choice.delta else { return choice.finish_reason.is_some() };
+    let content = match &delta.content {
+        Some(Listed::Text(text)) => !text.is_empty(),
+        Some(Listed::Items(items)) => !items.is_empty(),
+        None => false,
+    };
+    content
+        || choice.finish_reason.is_some()
+        || said(&delta.refusal)
+        || said(&delta.reasoning_content)
+        || said(&delta.reasoning)
+        || delta.tool_calls.as_ref().is_some_and(|calls| !calls.is_empty())
+        || delta.extra.iter().any(|(_, value)| !matches!(value.get(), "null" | "[]" | "{}" | "\"\""))
+}
+
+/// Whether `data` has a value that is not null behind `key`.
+fn has(key: &memmem::Finder<'_>, data: &str) -> bool {
+    key.find_iter(data.as_bytes()).any(|at| {
+        let rest = data.as_bytes().get(at + key.needle().len()..).unwrap_or_default().trim_ascii_start();
+        let value = rest.strip_prefix(b":").unwrap_or(rest).trim_ascii_start();
+        !value.starts_with(b"null")
+    })
+}
+
+impl Watch for Watcher {
+    fn look(&mut self, frame: &Frame<'_>) -> Result<Verdict, Fault> {
+        if frame.data.trim_ascii() == DONE {
+            self.facts.committed = true;
+            self.facts.terminal = true;
+            return Ok(Verdict::PassAndEnd);
+        }
+        if !is_object(frame.data) {
+            return Err(Fault::Invalid("an event of the stream is no object".to_owned()));
+        }
+        if !self.facts.committed
+            || frame.event == Some("error")
+            || has(&self.search.error, frame.data)
+            || has(&self.search.reason, frame.data)
+        {
+            return self.read(frame);
+        }
+        if has(&self.search.usage, frame.data) {
+            if self.withhold_usage {
+                return self.read(frame);
+            }
+            frame.data.clone_into(&mut self.metered);
+        }
+        self.facts.events += 1;
+        Ok(Verdict::Pass)
+    }
+
+    fn settle(&mut self) {
+        if self.metered.is_empty() {
+            return;
+        }
+        let read: Option<Metered> = serde_json::from_str(&self.metered).ok();
+        self.facts.usage =
+            read.and_then(|read| read.usage).and_then(|counts| counts.usage()).or(self.facts.usage);
+        self.metered.clear();
+    }
+
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn facts_mut(&mut self) -> &mut Facts {
+        &mut self.facts
+    }
+}
