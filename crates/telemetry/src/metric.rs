@@ -150,7 +150,11 @@ metrics! {
         "Frames appended to the journal.";
     JournalBytes = "stepwell_journal_bytes_total", Counter, Bytes, &[],
         "Bytes appended to the journal.";
-    JournalSpoolBytes = "stepwell_journal_spool_bytes", Gauge, Bytes, &[],
+    JournalFsyncs = "stepwell_journal_fsyncs_total", Counter, Count, &[],
+        "Flushes of the journal to disk.";
+    JournalFsyncSeconds = "stepwell_journal_fsync_seconds_total", Counter, Seconds, &[],
+        "Time spent flushing the journal to disk.";
+    JournalUsedBytes = "stepwell_journal_used_bytes", Gauge, Bytes, &[],
         "Bytes the journal holds on disk.";
     JournalReservedBytes = "stepwell_journal_reserved_bytes", Gauge, Bytes, &[],
         "Bytes of the journal kept free for the ends of open calls.";
@@ -158,18 +162,18 @@ metrics! {
         "The most the journal may hold, reserved bytes included; beyond it calls are refused.";
     JournalOpenCalls = "stepwell_journal_open_calls", Gauge, Count, &[],
         "Calls with an intent in the journal and no end yet.";
-    JournalFsyncs = "stepwell_journal_fsyncs_total", Counter, Count, &[],
-        "Flushes of the journal to disk.";
-    JournalFsyncDuration = "stepwell_journal_fsync_seconds_total", Counter, Seconds, &[],
-        "Time spent flushing the journal to disk.";
     JournalFailed = "stepwell_journal_failed", Gauge, Count, &[],
         "1 once the journal's disk has failed and calls are refused, else 0.";
-    ShipperLagFrames = "stepwell_shipper_lag_frames", Gauge, Count, &[],
-        "Journal frames not yet in the store.";
-    ShipperLag = "stepwell_shipper_lag_seconds", Gauge, Seconds, &[],
-        "Age of the oldest journal frame not yet in the store.";
-    ShipperErrors = "stepwell_shipper_errors_total", Counter, Count, &[],
-        "Batches the store refused; each is tried again.";
+    ShipperLagBytes = "stepwell_shipper_lag_bytes", Gauge, Bytes, &[],
+        "Bytes of the journal not yet in the ledger.";
+    ShipperLagSeconds = "stepwell_shipper_lag_seconds", Gauge, Seconds, &[],
+        "How long the ledger has not caught up with the journal; 0 when it has.";
+    ShipperCalls = "stepwell_shipper_calls_total", Counter, Count, &[],
+        "Calls taken from the journal into the ledger.";
+    ShipperRecoveredCalls = "stepwell_shipper_recovered_calls_total", Counter, Count, &[],
+        "Calls that a killed process had left open, recorded as unknown.";
+    ShipperFailures = "stepwell_shipper_failures", Gauge, Count, &[],
+        "Tries since the ledger last took a batch; 0 while it takes them.";
 
     BuildInfo = "stepwell_build_info", Gauge, Count, &["version"],
         "Always 1; its label says which version runs.";

@@ -93,7 +93,7 @@ fn every_metric_appears_after_one_call_and_one_sample() {
         assert!(found, "{series} is not in\n{page}");
     }
     has(&page, "stepwell_shipper_lag_seconds 1.5");
-    has(&page, "stepwell_shipper_lag_frames 1500000");
+    has(&page, "stepwell_shipper_lag_bytes 1500000");
     has(&page, "process_start_time_seconds 1795219199.5");
     has(&page, "stepwell_build_info{version=\"1.2.3\"} 1");
 }
