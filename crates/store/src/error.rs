@@ -98,6 +98,14 @@ pub enum Error {
     /// A stored value that this version cannot read.
     #[error("the database holds a value that is not understood: {0}")]
     Unreadable(String),
+    /// The journal did not do what the shipper needs.
+    #[error("the journal failed to {what}: {source}")]
+    Journal {
+        /// What was tried.
+        what: &'static str,
+        /// Why not.
+        source: crate::JournalError,
+    },
     /// The store has been closed.
     #[error("the store is closed")]
     Closed,
@@ -110,6 +118,11 @@ impl Error {
             Self::BadCursor | Self::TooWide { .. } => Code::InvalidRequest,
             _ => Code::InternalError,
         }
+    }
+
+    /// For `map_err`: a journal's refusal with what was tried.
+    pub(crate) fn journal(what: &'static str) -> impl FnOnce(crate::JournalError) -> Self {
+        move |source| Self::Journal { what, source }
     }
 
     /// For `map_err`: an I/O error with what was tried and where.

@@ -163,19 +163,19 @@ pub struct CallRow {
     /// Whether the caller asked for a stream.
     pub streamed: bool,
     /// The `model` the caller wrote.
-    pub requested_model: String,
+    pub requested_model: Arc<str>,
     /// The route it named, if one.
-    pub route: Option<String>,
+    pub route: Option<Arc<str>>,
     /// The provider that answered or failed last; none when no attempt was made.
-    pub provider: Option<String>,
+    pub provider: Option<Arc<str>>,
     /// That provider's model.
-    pub model: Option<String>,
+    pub model: Option<Arc<str>>,
     /// The end user it named, if one.
-    pub user: Option<String>,
+    pub user: Option<Arc<str>>,
     /// The session it named, if one.
-    pub session: Option<String>,
+    pub session: Option<Arc<str>>,
     /// Its tags.
-    pub tags: Vec<(String, String)>,
+    pub tags: Vec<(Arc<str>, Arc<str>)>,
     /// How it ended.
     pub outcome: Outcome,
     /// The error, unless it ended well.
@@ -300,7 +300,7 @@ pub struct UsageRow {
     /// The start of the step; none when the whole range is one row.
     pub start: Option<Timestamp>,
     /// The group: a value for each dimension of the query, none where the calls have none.
-    pub dimensions: Vec<Option<String>>,
+    pub dimensions: Vec<Option<Arc<str>>>,
     /// Calls.
     pub calls: u64,
     /// Attempts.

@@ -5,8 +5,12 @@
 mod block_on;
 mod data_dir;
 mod error;
+mod facts;
 mod journal;
 mod ledger;
+mod ship;
+mod sketch;
+mod sqlite;
 
 pub use data_dir::DataDir;
 pub use error::Error;
@@ -15,3 +19,5 @@ pub use ledger::{
     Batch, BoxFuture, CallFilter, CallRow, Checkpoint, Cursor, Dimension, Health, Ledger, Page, Percentiles,
     Position, Shipped, Step, UsageQuery, UsageRow,
 };
+pub use ship::{Shipper, ShipperOptions, ShipperStatus};
+pub use sqlite::SqliteLedger;

@@ -9,6 +9,7 @@
 mod append;
 mod files;
 mod frame;
+mod lookup;
 mod reader;
 mod replica;
 mod segment;
@@ -27,9 +28,11 @@ use parking_lot::{Condvar, Mutex};
 use stepwell_types::{AttemptRecord, CallId, CallRecord, Clock, Intent, ReplicaId};
 use tokio::sync::watch;
 
+pub(crate) use self::append::IdHasher;
 use self::append::State;
 use self::files::{Files, SystemFiles};
 pub(crate) use self::frame::{Frame, Kind};
+pub(crate) use self::lookup::Lookup;
 pub(crate) use self::reader::Reader;
 use self::ticket::Durable;
 pub use self::ticket::{JournalError, Ticket};
@@ -257,6 +260,14 @@ impl Journal {
     /// The oldest segment that nothing is appended to any more, with its length.
     pub(crate) fn oldest_sealed(&self) -> Option<(u64, u64)> {
         self.shared.state.lock().sealed.front().copied()
+    }
+
+    /// Bytes appended at or after a place, headers of segments included.
+    pub(crate) fn bytes_after(&self, position: Position) -> u64 {
+        let state = self.shared.state.lock();
+        let later = state.sealed.iter().filter(|(number, _)| *number >= position.segment);
+        let sealed: u64 = later.map(|(_, length)| length).sum();
+        (sealed + state.visible().offset).saturating_sub(position.offset)
     }
 
     /// Appends a frame of an open call again, so that its segment can go. False if the call has ended meanwhile:

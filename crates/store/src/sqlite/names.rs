@@ -1,0 +1,99 @@
+//! Texts that repeat, stored once: from text to id when writing, from id to text when reading.
+//!
+//! Both caches are bounded: a client that makes up a new text for every call costs a row each, never memory.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Statement};
+
+use super::database;
+use crate::Error;
+
+/// The most texts a cache holds; a full one is emptied.
+const MAX_CACHED: usize = 16_384;
+
+/// Ids of texts, for the writer.
+pub(crate) struct Ids<'c> {
+    cache: HashMap<Box<str>, i64>,
+    find: Statement<'c>,
+    insert: Statement<'c>,
+}
+
+impl<'c> Ids<'c> {
+    pub(crate) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            cache: HashMap::new(),
+            find: connection.prepare("SELECT id FROM names WHERE text = ?1")?,
+            insert: connection.prepare("INSERT INTO names (text) VALUES (?1)")?,
+        })
+    }
+
+    /// The id of a text, which is given one if it has none.
+    pub(crate) fn of(&mut self, text: &str) -> rusqlite::Result<i64> {
+        if let Some(id) = self.cache.get(text) {
+            return Ok(*id);
+        }
+        let id = match self.find.query_row([text], |row| row.get(0)).optional()? {
+            Some(id) => id,
+            None => self.insert.insert([text])?,
+        };
+        if self.cache.len() >= MAX_CACHED {
+            self.cache.clear();
+        }
+        self.cache.insert(text.into(), id);
+        Ok(id)
+    }
+
+    /// The id of a text that may be none.
+    pub(crate) fn of_some(&mut self, text: Option<&str>) -> rusqlite::Result<Option<i64>> {
+        text.map(|text| self.of(text)).transpose()
+    }
+
+    /// Forgets all: ids given in a transaction that was rolled back are no ids.
+    pub(crate) fn forget(&mut self) {
+        self.cache.clear();
+    }
+}
+
+/// Texts of ids, for a reader.
+#[derive(Default)]
+pub(crate) struct Texts {
+    cache: HashMap<i64, Arc<str>>,
+}
+
+impl Texts {
+    /// The text of an id.
+    pub(crate) fn of(&mut self, connection: &Connection, id: i64) -> Result<Arc<str>, Error> {
+        if let Some(text) = self.cache.get(&id) {
+            return Ok(Arc::clone(text));
+        }
+        let text: Option<String> = connection
+            .query_row("SELECT text FROM names WHERE id = ?1", [id], |row| row.get(0))
+            .optional()
+            .map_err(database("read a name"))?;
+        let text: Arc<str> = text.ok_or_else(|| Error::Unreadable(format!("name {id} is missing")))?.into();
+        if self.cache.len() >= MAX_CACHED {
+            self.cache.clear();
+        }
+        self.cache.insert(id, Arc::clone(&text));
+        Ok(text)
+    }
+
+    /// The text of an id that may be none.
+    pub(crate) fn of_some(
+        &mut self,
+        connection: &Connection,
+        id: Option<i64>,
+    ) -> Result<Option<Arc<str>>, Error> {
+        id.map(|id| self.of(connection, id)).transpose()
+    }
+}
+
+/// The id of a text, if any call ever had it.
+pub(crate) fn find(connection: &Connection, text: &str) -> Result<Option<i64>, Error> {
+    connection
+        .query_row("SELECT id FROM names WHERE text = ?1", [text], |row| row.get(0))
+        .optional()
+        .map_err(database("read a name"))
+}
