@@ -1,0 +1,152 @@
+//! What a call costs in this crate, in nanoseconds. By hand: `cargo run --release -p stepwell-wire --example cost`.
+#![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a measurement by hand")]
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use bytes::Bytes;
+use stepwell_types::Dialect;
+use stepwell_wire::{Codec, Edits, Pipe, Quirks, codec, json, translate};
+
+const ROUNDS: u32 = 20_000;
+const EVENTS: usize = 200;
+
+fn main() {
+    for (dialect, other) in
+        [(Dialect::OpenaiChat, Dialect::Anthropic), (Dialect::Anthropic, Dialect::OpenaiChat)]
+    {
+        println!("{dialect}");
+        whole(codec(dialect), codec(other), request(dialect).as_bytes(), reply(dialect).as_bytes());
+        streamed(codec(dialect), codec(other), &stream(dialect));
+    }
+}
+
+fn whole(own: &dyn Codec, other: &dyn Codec, request: &[u8], reply: &[u8]) {
+    let edits = Edits { model: Some("a-model-of-the-target"), include_usage: true, max_output_tokens: None };
+    let head = own.head(request).unwrap_or_default();
+    println!("  request of {} bytes, reply of {} bytes", request.len(), reply.len());
+    measure("check_depth", || json::check_depth(request, 128).is_ok());
+    measure("head", || own.head(request).is_ok());
+    measure("edit_request", || own.edit_request(request, &head, &edits).len());
+    measure("reply_facts", || own.reply_facts(reply).is_ok());
+    measure("read_request", || own.read_request(request).is_ok());
+    measure("read_request + write_request for the other dialect", || {
+        let chat = own.read_request(request);
+        chat.and_then(|chat| other.write_request(&chat, &edits, Quirks::default())).is_ok()
+    });
+    measure("read_reply", || own.read_reply(reply).is_ok());
+    measure("read_reply + write_reply for the other dialect", || {
+        own.read_reply(reply).map(|reply| other.write_reply(&reply).body.len()).unwrap_or_default()
+    });
+}
+
+fn measure<T>(name: &str, mut work: impl FnMut() -> T) {
+    for _ in 0..ROUNDS / 10 {
+        black_box(work());
+    }
+    let start = Instant::now();
+    for _ in 0..ROUNDS {
+        black_box(work());
+    }
+    println!("  {:>7} ns  {name}", start.elapsed().as_nanos() / u128::from(ROUNDS));
+}
+
+fn streamed(own: &dyn Codec, other: &dyn Codec, events: &[String]) {
+    let burst: Vec<Bytes> = events.chunks(32).map(|chunk| Bytes::from(chunk.concat())).collect();
+    let single: Vec<Bytes> = events.iter().cloned().map(Bytes::from).collect();
+    let bytes: usize = single.iter().map(Bytes::len).sum();
+    println!("  stream of {} events, {} bytes each", events.len(), bytes / events.len());
+    for (name, chunks) in [("events one by one", &single), ("bursts of 32 events", &burst)] {
+        per_event(&format!("tap, {name}"), events.len(), chunks, || own.tap(false));
+        per_event(&format!("translate, {name}"), events.len(), chunks, || {
+            translate(own.stream_reader(), other.stream_writer(true))
+        });
+    }
+}
+
+fn per_event(name: &str, events: usize, chunks: &[Bytes], pipe: impl Fn() -> Box<dyn Pipe>) {
+    const STREAMS: u32 = 500;
+    let mut out = Vec::new();
+    let mut run = || {
+        let mut pipe = pipe();
+        for chunk in chunks {
+            black_box(pipe.push(chunk.clone(), &mut out).is_ok());
+            out.clear();
+        }
+        assert!(pipe.facts().terminal, "{name}: {:?}", pipe.facts());
+    };
+    run();
+    let start = Instant::now();
+    for _ in 0..STREAMS {
+        run();
+    }
+    let total = u128::try_from(events).unwrap_or(1) * u128::from(STREAMS);
+    println!("  {:>7} ns per event  {name}", start.elapsed().as_nanos() / total);
+}
+
+const WORDS: &str = "Stepwells were dug deep into the earth so that water could be reached at whatever level it stood, \
+    in the dry months as after the rains, and nobody had to build the well anew when the level changed.";
+
+fn request(dialect: Dialect) -> String {
+    match dialect {
+        Dialect::OpenaiChat => format!(
+            r#"{{"model":"chat","messages":[{{"role":"system","content":"Answer in one line."}},{{"role":"user","content":"{WORDS}"}}],"temperature":0.5,"max_completion_tokens":256,"user":"u-1"}}"#
+        ),
+        Dialect::Anthropic => format!(
+            r#"{{"model":"chat","max_tokens":256,"system":"Answer in one line.","messages":[{{"role":"user","content":"{WORDS}"}}],"temperature":0.5,"metadata":{{"user_id":"u-1"}}}}"#
+        ),
+    }
+}
+
+fn reply(dialect: Dialect) -> String {
+    match dialect {
+        Dialect::OpenaiChat => format!(
+            r#"{{"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"gpt-5-mini","choices":[{{"index":0,"message":{{"role":"assistant","content":"{WORDS}","refusal":null,"annotations":[]}},"logprobs":null,"finish_reason":"stop"}}],"usage":{{"prompt_tokens":60,"completion_tokens":45,"total_tokens":105,"prompt_tokens_details":{{"cached_tokens":0}},"completion_tokens_details":{{"reasoning_tokens":0}}}}}}"#
+        ),
+        Dialect::Anthropic => format!(
+            r#"{{"id":"msg_1","type":"message","role":"assistant","model":"claude-haiku-4-5","content":[{{"type":"text","text":"{WORDS}"}}],"stop_reason":"end_turn","stop_sequence":null,"usage":{{"input_tokens":60,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":45}}}}"#
+        ),
+    }
+}
+
+fn stream(dialect: Dialect) -> Vec<String> {
+    match dialect {
+        Dialect::OpenaiChat => {
+            let chunk = |delta: &str, rest: &str| {
+                format!(
+                    r#"data: {{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"gpt-5-mini","choices":[{{"index":0,"delta":{delta},"finish_reason":{rest}"#
+                ) + "\n\n"
+            };
+            let mut events = vec![chunk(r#"{"role":"assistant","content":""}"#, "null}]}")];
+            events.extend((0..EVENTS).map(|_| chunk(r#"{"content":" water"}"#, "null}]}")));
+            events.push(chunk("{}", "\"stop\"}]}"));
+            events.push(
+                r#"data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"gpt-5-mini","choices":[],"usage":{"prompt_tokens":60,"completion_tokens":200,"total_tokens":260}}"#
+                    .to_owned()
+                    + "\n\n",
+            );
+            events.push("data: [DONE]\n\n".to_owned());
+            events
+        }
+        Dialect::Anthropic => {
+            let event =
+                |kind: &str, rest: &str| format!("event: {kind}\ndata: {{\"type\":\"{kind}\"{rest}}}\n\n");
+            let mut events = vec![
+                event(
+                    "message_start",
+                    r#","message":{"id":"msg_1","type":"message","role":"assistant","model":"claude-haiku-4-5","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":60,"output_tokens":1}}"#,
+                ),
+                event("content_block_start", r#","index":0,"content_block":{"type":"text","text":""}"#),
+            ];
+            let delta = r#","index":0,"delta":{"type":"text_delta","text":" water"}"#;
+            events.extend((0..EVENTS).map(|_| event("content_block_delta", delta)));
+            events.push(event("content_block_stop", r#","index":0"#));
+            events.push(event(
+                "message_delta",
+                r#","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":200}"#,
+            ));
+            events.push(event("message_stop", ""));
+            events
+        }
+    }
+}
