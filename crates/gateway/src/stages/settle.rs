@@ -14,6 +14,8 @@ const OK: u16 = 200;
 
 /// Closes a call whose reply is whole; hands a streamed one to its relay, which closes it at the stream's end.
 pub(crate) fn answered(answer: Answer, mut open: OpenCall) -> Response<ReplyBody> {
+    // Time so far counts for the attempt: a stream's headers go while it is under way.
+    open.enter(Stage::Attempt);
     match answer {
         Answer::Whole { target, upstream, body } => {
             open.record.reply_bytes = body.len() as u64;

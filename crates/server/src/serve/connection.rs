@@ -1,0 +1,217 @@
+//! One client connection, and the watch over it.
+//!
+//! Timeouts of connections cost a call nothing: a connection notes what it is doing, and once a second its worker ends
+//! those that have been doing it for too long.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::Request;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use stepwell_config::{ServerSettings, Settings};
+use stepwell_gateway::{Gateway, ReplyBody};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+/// What a connection is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(super) enum Phase {
+    /// Nothing has come yet.
+    Fresh,
+    /// The head of a request is coming.
+    Head,
+    /// A call is served.
+    Busy,
+    /// A reply has ended and no other request has begun.
+    Idle,
+}
+
+impl Phase {
+    const ALL: [Self; 4] = [Self::Fresh, Self::Head, Self::Busy, Self::Idle];
+}
+
+/// What a connection is doing and since which second of its worker.
+pub(super) struct Watch {
+    phase: AtomicU8,
+    since: AtomicU32,
+    /// The worker's seconds.
+    ticks: Arc<AtomicU32>,
+}
+
+impl Watch {
+    pub(super) fn new(ticks: &Arc<AtomicU32>) -> Arc<Self> {
+        let since = AtomicU32::new(ticks.load(Ordering::Relaxed));
+        Arc::new(Self { phase: AtomicU8::new(Phase::Fresh as u8), since, ticks: Arc::clone(ticks) })
+    }
+
+    fn enter(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::Relaxed);
+        self.since.store(self.ticks.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    fn phase(&self) -> Phase {
+        Phase::ALL[usize::from(self.phase.load(Ordering::Relaxed)) % Phase::ALL.len()]
+    }
+
+    /// Whether the connection has been at what it does for longer than it may. A call under way has deadlines of its
+    /// own.
+    pub(super) fn is_overdue(&self, settings: &ServerSettings) -> bool {
+        let allowed = match self.phase() {
+            Phase::Fresh => settings.first_byte_timeout,
+            Phase::Head => settings.header_timeout,
+            Phase::Idle => settings.idle_timeout,
+            Phase::Busy => return false,
+        };
+        let now = self.ticks.load(Ordering::Relaxed);
+        u64::from(now.wrapping_sub(self.since.load(Ordering::Relaxed))) > allowed.as_secs()
+    }
+}
+
+/// Serves a connection until it ends; after `stop` it ends with the reply under way.
+pub(super) async fn serve(
+    stream: TcpStream,
+    gateway: Arc<Gateway>,
+    watch: Arc<Watch>,
+    settings: Arc<Settings>,
+    stop: CancellationToken,
+) {
+    let io = TokioIo::new(Watched { stream, watch: Arc::clone(&watch) });
+    let service = service_fn(|request: Request<Incoming>| {
+        let gateway = Arc::clone(&gateway);
+        let watch = Arc::clone(&watch);
+        async move {
+            watch.enter(Phase::Busy);
+            let response = gateway.serve(request).await;
+            Ok::<_, Infallible>(response.map(|body| Watching { body, watch }))
+        }
+    });
+    let mut connection = pin!(
+        http1::Builder::new()
+            .max_headers(settings.server.header_count)
+            .max_header_size(settings.server.header_limit)
+            .header_read_timeout(None)
+            .serve_connection(io, service)
+    );
+    let ended = tokio::select! {
+        biased;
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection ended by an error");
+    }
+}
+
+/// A socket that notes when the head of a request begins.
+struct Watched {
+    stream: TcpStream,
+    watch: Arc<Watch>,
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
+        if buffer.filled().len() > before && matches!(this.watch.phase(), Phase::Fresh | Phase::Idle) {
+            this.watch.enter(Phase::Head);
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
+
+/// A reply that notes its end.
+struct Watching {
+    body: ReplyBody,
+    watch: Arc<Watch>,
+}
+
+impl Body for Watching {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Pin::new(&mut self.get_mut().body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.watch.enter(Phase::Idle);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_overdue_only_while_it_waits_for_the_client() {
+        let ticks = Arc::new(AtomicU32::new(0));
+        let watch = Watch::new(&ticks);
+        let settings = ServerSettings::default();
+        assert!(!watch.is_overdue(&settings));
+        ticks.store(100_000, Ordering::Relaxed);
+        assert!(watch.is_overdue(&settings), "nothing has come");
+        watch.enter(Phase::Busy);
+        ticks.store(900_000, Ordering::Relaxed);
+        assert!(!watch.is_overdue(&settings), "a call is served");
+        watch.enter(Phase::Idle);
+        assert!(!watch.is_overdue(&settings), "it has just become idle");
+    }
+}
