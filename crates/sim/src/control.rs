@@ -11,9 +11,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use stepwell_types::Usage;
 
-use crate::answer::respond;
 use crate::body::ReplyBody;
 use crate::faults::Scripted;
+use crate::head::respond;
 use crate::oracle::{OracleEntry, OracleTotals};
 use crate::state::State;
 

@@ -118,12 +118,11 @@ impl<'j, 'a> Maker<'_, 'j, 'a> {
         if tools.is_empty() {
             return Vec::new();
         }
-        let named = || tools.iter().copied().filter(|tool| names(&self.knobs.text, tool.name));
+        let named = tools.iter().copied().filter(|tool| names(&self.knobs.text, tool.name));
         let mut calls: Vec<Tool<'j, 'a>> = match self.ask.choice {
             Choice::Never => Vec::new(),
-            Choice::Auto => named().collect(),
+            Choice::Auto | Choice::Any => named.collect(),
             Choice::Named(name) => tools.iter().copied().filter(|tool| tool.name == name).collect(),
-            Choice::Any => named().collect(),
         };
         if calls.is_empty() && self.ask.choice == Choice::Any {
             calls.extend(tools.first());

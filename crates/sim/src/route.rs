@@ -8,15 +8,16 @@ use http::{HeaderMap, Method, Request, Response};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use stepwell_types::{Dialect, Endpoint};
+use stepwell_types::{Clock as _, Dialect, Endpoint};
 
-use crate::answer::{self, Answer, Call, Deed, Failure};
+use crate::answer::{self, Answer, Call, Deed};
 use crate::body::ReplyBody;
+use crate::failure::Failure;
 use crate::json::{integer, string};
 use crate::oracle::Ended;
 use crate::socket::Line;
 use crate::state::State;
-use crate::{control, keys};
+use crate::{control, head, keys};
 
 /// The connection is to be hung up without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -29,21 +30,21 @@ pub(crate) async fn serve(
     line: Line,
     request: Request<Incoming>,
 ) -> Result<Response<ReplyBody>, HungUp> {
-    let (head, body) = request.into_parts();
-    let dialect = dialect(head.uri.path(), &head.headers);
+    let (parts, body) = request.into_parts();
+    let dialect = dialect(parts.uri.path(), &parts.headers);
     let bytes = match read(body, state.options.max_body_bytes).await {
         Ok(bytes) => bytes,
         Err(Unread::TooLarge) => return Ok(too_large(&state, dialect)),
         Err(Unread::Broken) => return Err(HungUp),
     };
-    let endpoint = match (&head.method, head.uri.path()) {
+    let endpoint = match (&parts.method, parts.uri.path()) {
         (&Method::POST, "/v1/chat/completions" | "/v1/messages") => Endpoint::Chat,
         (&Method::POST, "/v1/messages/count_tokens") => Endpoint::CountTokens,
         (method, path) => {
             if path == "/sim" || path.starts_with("/sim/") {
-                return Ok(control::answer(&state, method, path, head.uri.query(), &bytes));
+                return Ok(control::answer(&state, method, path, parts.uri.query(), &bytes));
             }
-            return Ok(models(&state, dialect, method, path, &head.headers));
+            return Ok(models(&state, dialect, method, path, &parts.headers));
         }
     };
     let call = Call {
@@ -51,8 +52,8 @@ pub(crate) async fn serve(
         line: &line,
         dialect,
         endpoint,
-        headers: &head.headers,
-        now: answer::now(&state),
+        headers: &parts.headers,
+        now: state.clock.now(),
         id: state.next_id(),
     };
     let answer = answer::call(&call, &bytes);
@@ -68,7 +69,7 @@ async fn act(answer: Answer, line: &Line) -> Result<Response<ReplyBody>, HungUp>
             if let Some((account, ended)) = account {
                 account.close(ended);
             }
-            Ok(response)
+            Ok(*response)
         }
         Deed::HangUp(how, account) => {
             line.hang_up(how);
@@ -128,7 +129,7 @@ async fn read(mut body: Incoming, most: usize) -> Result<Bytes, Unread> {
 
 fn too_large(state: &State, dialect: Dialect) -> Response<ReplyBody> {
     let failure = Failure::new(dialect, 413, "Request exceeds the maximum size");
-    answer::error_response(state, &failure, state.next_id())
+    head::error_response(state, &failure, state.next_id())
 }
 
 /// `GET /v1/models` and `GET /v1/models/NAME`; for everything else there is nothing here.
@@ -139,7 +140,7 @@ fn models(
     path: &str,
     headers: &HeaderMap,
 ) -> Response<ReplyBody> {
-    let fail = |failure: Failure| answer::error_response(state, &failure, state.next_id());
+    let fail = |failure: Failure| head::error_response(state, &failure, state.next_id());
     let known = path == "/v1/models"
         || path.starts_with("/v1/models/")
         || ["/v1/chat/completions", "/v1/messages", "/v1/messages/count_tokens"].contains(&path);
@@ -160,7 +161,7 @@ fn models(
             None => return fail(Failure::new(dialect, 404, format!("The model '{name}' does not exist"))),
         },
     }
-    answer::respond(200, "application/json", ReplyBody::Whole(Bytes::from(out)))
+    head::respond(200, "application/json", ReplyBody::Whole(Bytes::from(out)))
 }
 
 fn list(out: &mut Vec<u8>, state: &State, dialect: Dialect) {

@@ -32,11 +32,9 @@ impl<'s, 'a> Writer<'s, 'a> {
             fixed.write(&mut self.out);
             return;
         }
-        if let Some(Json::Array(options)) = schema.get("enum") {
-            if let Some(option) = pick(options, self.draw.next()) {
-                option.write(&mut self.out);
-                return;
-            }
+        if let Some(option) = pick(schema.get("enum").map_or(&[][..], Json::elements), self.draw.next()) {
+            option.write(&mut self.out);
+            return;
         }
         for union in ["anyOf", "oneOf"] {
             if let Some(Json::Array(options)) = schema.get(union) {
@@ -102,7 +100,7 @@ impl<'s, 'a> Writer<'s, 'a> {
     fn array(&mut self, schema: &'s Json<'a>, depth: usize) {
         let least = schema.get("minItems").and_then(Json::as_int).unwrap_or(0).clamp(0, 1_000);
         let most = schema.get("maxItems").and_then(Json::as_int).unwrap_or(i64::MAX);
-        let wished = if depth >= MAX_DEPTH { 0 } else { 1 };
+        let wished = i64::from(depth < MAX_DEPTH);
         let length = wished.max(least).min(most.max(least));
         self.out.push(b'[');
         for index in 0..length {

@@ -95,29 +95,25 @@ impl Sim {
                 _ = refuse.changed() => None,
                 stream = server.accept(&listener) => Some(stream),
             };
-            match stream {
-                Some(stream) => server.serve(stream),
-                None => {
-                    drop(listener);
-                    let pause = *refuse.borrow_and_update();
-                    server.close_idle();
-                    tokio::select! {
-                        () = shutdown.as_mut() => { server.drain(self.state.options.drain).await; return; }
-                        () = sleep(pause) => {}
-                    }
-                    tokio::select! {
-                        () = shutdown.as_mut() => { server.drain(self.state.options.drain).await; return; }
-                        bound = rebind(self.address) => listener = bound,
-                    }
-                }
+            if let Some(stream) = stream {
+                server.serve(stream);
+                continue;
+            }
+            drop(listener);
+            let pause = *refuse.borrow_and_update();
+            server.close_idle();
+            tokio::select! {
+                () = shutdown.as_mut() => break,
+                bound = rebind(self.address, pause) => listener = bound,
             }
         }
-        drop(listener);
         server.drain(self.state.options.drain).await;
     }
 }
 
-async fn rebind(address: SocketAddr) -> TcpListener {
+/// Listens again after a pause, as soon as the address can be had.
+async fn rebind(address: SocketAddr, pause: Duration) -> TcpListener {
+    sleep(pause).await;
     loop {
         if let Ok(listener) = TcpListener::bind(address).await {
             return listener;

@@ -40,9 +40,9 @@ impl Failure {
     }
 
     /// The error for a mistake in a request.
-    pub(crate) fn invalid(invalid: Invalid) -> Self {
-        let place = invalid.dotted;
-        let message = match invalid.problem {
+    pub(crate) fn invalid(invalid: &Invalid) -> Self {
+        let place = &invalid.dotted;
+        let message = match &invalid.problem {
             Problem::Unknown => "Extra inputs are not permitted".to_owned(),
             Problem::Missing => "Field required".to_owned(),
             Problem::WrongType { expected, .. } => format!("Input should be {expected}"),
@@ -55,7 +55,7 @@ impl Failure {
                     _ => format!("Input should be {}", allowed.join("")),
                 }
             }
-            Problem::Rule { message, .. } => message,
+            Problem::Rule { message, .. } => message.clone(),
             Problem::NoModel { name } => return Self::new(404, format!("model: {name}")),
         };
         let separator = if place.is_empty() { "" } else { ": " };

@@ -5,7 +5,7 @@ use crate::check::{Fields, Invalid, Path, Problem, Shape};
 use crate::json::Json;
 
 use super::blocks::{self, Block, Breakpoints};
-use super::request::Kind;
+use super::request::{Kind, Rules, Version};
 
 const USER: &[&str] = &["text", "image", "document", "tool_result"];
 const ASSISTANT: &[&str] = &["text", "thinking", "redacted_thinking", "tool_use"];
@@ -14,7 +14,7 @@ const SYSTEM: &[&str] = &["text"];
 /// Reads the messages into the prompt.
 pub(super) fn read<'j>(
     fields: &Fields<'j, '_, '_>,
-    thinking: Kind,
+    rules: Rules,
     prompt: &mut Prompt<'j>,
     breakpoints: &mut Breakpoints,
 ) -> Result<(), Invalid> {
@@ -32,7 +32,7 @@ pub(super) fn read<'j>(
         let role = role(message, &path)?;
         turns.enter(role, index)?;
         prompt.message(role);
-        let content = Content { role, last, thinking, final_reply: final_reply == Some(index) };
+        let content = Content { role, last, rules, final_reply: final_reply == Some(index) };
         content.read(message, &path, prompt, breakpoints, &mut turns)?;
     }
     turns.leave()
@@ -140,7 +140,7 @@ impl<'j> Turns<'j> {
 struct Content<'j> {
     role: &'j str,
     last: bool,
-    thinking: Kind,
+    rules: Rules,
     /// Whether this is the last message of the assistant.
     final_reply: bool,
 }
@@ -195,9 +195,16 @@ impl<'j> Content<'j> {
         let mut thought = false;
         for (index, block) in list.iter().enumerate() {
             let at = at.index(index);
+            let cited = block.get("citations").is_some_and(|citations| !citations.elements().is_empty());
+            if cited && self.role == "user" && self.rules.version == Version::V2026 {
+                return Err(at
+                    .key("text")
+                    .key("citations")
+                    .rule("citations are not permitted in user messages"));
+            }
             let read = blocks::read(block, &at, allowed, prompt, breakpoints)?;
             thought |= read == Block::Thinking;
-            let must_think = self.final_reply && self.thinking == Kind::Enabled;
+            let must_think = self.final_reply && self.rules.thinking == Kind::Enabled;
             if must_think && !thought && matches!(read, Block::ToolUse(_)) {
                 return Err(at.key("type").rule(
                     "Expected `thinking` or `redacted_thinking`, but found `tool_use`. When `thinking` is enabled, a \
@@ -224,7 +231,7 @@ impl<'j> Content<'j> {
         if !(self.last && self.role == "assistant") {
             return Ok(());
         }
-        if self.thinking != Kind::Off {
+        if self.rules.thinking != Kind::Off {
             return Err(path.rule(
                 "When thinking is enabled, the conversation must end with a user message: prefilling the assistant's \
                  reply is not supported.",

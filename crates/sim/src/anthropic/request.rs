@@ -1,7 +1,7 @@
 //! Reads `POST /v1/messages` and `POST /v1/messages/count_tokens` as strictly as the vendor does.
 
 use crate::ask::{Ask, Choice, Format, Lifetime, Prompt, Thinking};
-use crate::check::{Fields, Invalid, Path, Shape};
+use crate::check::{Fields, Invalid, Path, Problem, Shape};
 use crate::json::Json;
 use crate::schema::{self, Rule};
 use crate::shapes::{self, Models};
@@ -35,14 +35,42 @@ const COUNT: Shape = Shape {
     nullable: &["cache_control", "speed"],
 };
 
+/// The version of the API that a request speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Version {
+    /// `2023-06-01`, and before it.
+    V2023,
+    /// `2026-10-21`: no sampling parameters, no citations in what a user writes.
+    V2026,
+}
+
+impl Version {
+    /// Reads the header `anthropic-version`.
+    pub(crate) fn read(header: &[u8]) -> Option<Self> {
+        match header {
+            b"2023-01-01" | b"2023-06-01" => Some(Self::V2023),
+            b"2026-10-21" => Some(Self::V2026),
+            _ => None,
+        }
+    }
+}
+
 /// Reads a request for a message.
-pub(crate) fn read<'j, 'a>(json: &'j Json<'a>, models: &Models) -> Result<Ask<'j, 'a>, Invalid> {
+pub(crate) fn read<'j, 'a>(
+    json: &'j Json<'a>,
+    models: &Models,
+    version: Version,
+) -> Result<Ask<'j, 'a>, Invalid> {
     let root = &Path::ROOT;
     let fields = MESSAGES.read(json, root)?;
+    let removed = ["temperature", "top_p", "top_k"].into_iter().find(|name| fields.get(name).is_some());
+    if let (Some(name), Version::V2026) = (removed, version) {
+        return Err(root.key(name).invalid(Problem::Unknown));
+    }
     let (place, model) = shapes::model(&fields, models)?;
     let limit = limit(&fields, &model.name, model.max_output_tokens)?;
     labels(&fields)?;
-    let mut ask = common(&fields, Prompt::new(&model.name), place)?;
+    let mut ask = common(&fields, Prompt::new(&model.name), place, version)?;
     ask.limit = Some(limit);
     ask.stream = fields.flag("stream")?.unwrap_or(false);
     ask.stops = stops(&fields)?;
@@ -52,11 +80,15 @@ pub(crate) fn read<'j, 'a>(json: &'j Json<'a>, models: &Models) -> Result<Ask<'j
 }
 
 /// Reads a request to count tokens.
-pub(crate) fn read_count<'j, 'a>(json: &'j Json<'a>, models: &Models) -> Result<Ask<'j, 'a>, Invalid> {
+pub(crate) fn read_count<'j, 'a>(
+    json: &'j Json<'a>,
+    models: &Models,
+    version: Version,
+) -> Result<Ask<'j, 'a>, Invalid> {
     let root = &Path::ROOT;
     let fields = COUNT.read(json, root)?;
     let (place, model) = shapes::model(&fields, models)?;
-    common(&fields, Prompt::new(&model.name), place)
+    common(&fields, Prompt::new(&model.name), place, version)
 }
 
 /// What both endpoints take.
@@ -64,12 +96,13 @@ fn common<'j, 'a>(
     fields: &Fields<'j, 'a, '_>,
     mut prompt: Prompt<'j>,
     model: u16,
+    version: Version,
 ) -> Result<Ask<'j, 'a>, Invalid> {
     let mut breakpoints = Breakpoints::default();
     let thinking = thinking(fields)?;
     let tools = tools::read(fields, &mut prompt, &mut breakpoints)?;
     system(fields, &mut prompt, &mut breakpoints)?;
-    messages::read(fields, thinking.kind, &mut prompt, &mut breakpoints)?;
+    messages::read(fields, Rules { thinking: thinking.kind, version }, &mut prompt, &mut breakpoints)?;
     let path = fields.at("cache_control");
     if let Some(lifetime) = cache_control(fields.get("cache_control"), &path)? {
         breakpoints.add(lifetime, &path)?;
@@ -91,7 +124,7 @@ fn common<'j, 'a>(
         stream: false,
         limit: None,
         stops: Vec::new(),
-        tools: tools.tools,
+        tools: tools.allowed,
         choice: tools.choice,
         parallel: tools.parallel,
         format,
@@ -200,6 +233,15 @@ pub(super) enum Kind {
     Enabled,
     Adaptive,
     BetweenTools,
+}
+
+/// What the rest of a request says of its messages.
+#[derive(Clone, Copy)]
+pub(super) struct Rules {
+    /// Whether and when the model thinks.
+    pub(super) thinking: Kind,
+    /// The version of the API.
+    pub(super) version: Version,
 }
 
 struct Thought {

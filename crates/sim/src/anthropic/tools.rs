@@ -10,7 +10,7 @@ use super::request::strict_schema;
 /// The tools of a request.
 pub(super) struct Tools<'j, 'a> {
     /// Those that may be called.
-    pub(super) tools: Vec<Tool<'j, 'a>>,
+    pub(super) allowed: Vec<Tool<'j, 'a>>,
     /// Whether they must be.
     pub(super) choice: Choice<'j>,
     /// Whether more than one may be.
@@ -40,7 +40,7 @@ pub(super) fn read<'j, 'a>(
         }
     }
     let (choice, parallel) = choice(fields, &tools)?;
-    Ok(Tools { tools, choice, parallel })
+    Ok(Tools { allowed: tools, choice, parallel })
 }
 
 fn read_tool<'j, 'a>(tool: &'j Json<'a>, path: &Path<'_>) -> Result<Tool<'j, 'a>, Invalid> {

@@ -59,9 +59,9 @@ impl Failure {
     }
 
     /// The error for a mistake in a request.
-    pub(crate) fn invalid(invalid: Invalid) -> Self {
-        let place = invalid.bracketed;
-        let (message, code) = match invalid.problem {
+    pub(crate) fn invalid(invalid: &Invalid) -> Self {
+        let place = &invalid.bracketed;
+        let (message, code) = match &invalid.problem {
             Problem::Unknown => (format!("Unknown parameter: '{place}'."), Some("unknown_parameter")),
             Problem::Missing => {
                 (format!("Missing required parameter: '{place}'."), Some("missing_required_parameter"))
@@ -75,13 +75,16 @@ impl Failure {
                 let values = allowed.join(", ");
                 (format!("Invalid value: '{got}'. Supported values are: {values}."), Some("invalid_value"))
             }
-            Problem::Rule { message, code } => (message, code),
+            Problem::Rule { message, code } => (message.clone(), *code),
             Problem::NoModel { name } => {
                 let message = format!("The model `{name}` does not exist or you do not have access to it.");
                 return Self::new(404, message).code(Some("model_not_found"));
             }
         };
-        Self { param: Some(place).filter(|place| !place.is_empty()), ..Self::new(400, message).code(code) }
+        Self {
+            param: Some(place.clone()).filter(|place| !place.is_empty()),
+            ..Self::new(400, message).code(code)
+        }
     }
 
     /// Writes the body.

@@ -78,7 +78,7 @@ pub(crate) fn read<'j, 'a>(json: &'j Json<'a>, models: &Models) -> Result<Reques
         stream,
         limit: limit(&fields, model.max_output_tokens)?,
         stops: stops(&fields)?,
-        tools: tools.tools,
+        tools: tools.allowed,
         choice: tools.choice,
         parallel: tools.parallel,
         format: format(&fields)?,

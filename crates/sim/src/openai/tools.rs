@@ -10,7 +10,7 @@ use super::request::strict_schema;
 /// The tools of a request.
 pub(super) struct Tools<'j, 'a> {
     /// Those that may be called.
-    pub(super) tools: Vec<Tool<'j, 'a>>,
+    pub(super) allowed: Vec<Tool<'j, 'a>>,
     /// Whether they must be.
     pub(super) choice: Choice<'j>,
     /// Whether more than one may be.
@@ -30,7 +30,7 @@ pub(super) fn read<'j, 'a>(
                     .rule(format!("'{name}' is only allowed when 'tools' are specified.")));
             }
         }
-        return Ok(Tools { tools: Vec::new(), choice: Choice::Auto, parallel: true });
+        return Ok(Tools { allowed: Vec::new(), choice: Choice::Auto, parallel: true });
     };
     let path = fields.at("tools");
     if list.is_empty() {
@@ -47,7 +47,7 @@ pub(super) fn read<'j, 'a>(
     }
     let parallel = fields.flag("parallel_tool_calls")?.unwrap_or(true);
     let choice = choice(fields, &mut tools)?;
-    Ok(Tools { tools, choice, parallel })
+    Ok(Tools { allowed: tools, choice, parallel })
 }
 
 fn function_tool<'j, 'a>(tool: &'j Json<'a>, path: &Path<'_>) -> Result<Tool<'j, 'a>, Invalid> {
@@ -135,7 +135,7 @@ fn choice<'j, 'a>(fields: &Fields<'j, 'a, '_>, tools: &mut Vec<Tool<'j, 'a>>) ->
 }
 
 /// The name in `{"type": "function", "function": {"name": ...}}`, if it is one of the tools.
-fn listed<'j, 'a>(json: &Json<'_>, path: &Path<'_>, tools: &[Tool<'j, 'a>]) -> Result<&'j str, Invalid> {
+fn listed<'j>(json: &Json<'_>, path: &Path<'_>, tools: &[Tool<'j, '_>]) -> Result<&'j str, Invalid> {
     const NAME: Shape = Shape { required: &["name"], optional: &[], nullable: &[] };
     let path = path.key("function");
     let Some(function) = json.get("function") else { return Err(path.invalid(Problem::Missing)) };

@@ -1,0 +1,157 @@
+//! Hands a reply over: whole or event by event, at its pace, and broken where a fault says so.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH};
+use stepwell_types::Dialect;
+use tokio::time::Instant;
+
+use crate::answer::{Answer, Call, Deed, Made};
+use crate::body::{Pace, Progress, ReplyBody, Script, Stall, Tail};
+use crate::head::request_id;
+use crate::oracle::Ended;
+use crate::reply::{Events, Mark};
+use crate::socket::HangUp;
+use crate::state::{Account, Generating};
+use crate::{Fault, anthropic, openai};
+
+impl Call<'_> {
+    /// A reply that is not streamed, whole or broken.
+    pub(crate) fn whole(&self, mut account: Account, made: &Made<'_>, mut body: Vec<u8>) -> Answer {
+        let tokens = made.reply.tokens;
+        let timing = made.knobs.timing;
+        let pace = timing.pace();
+        let generating = timing.ttft + pace.saturating_mul(tokens.output.saturating_sub(1));
+        let wait = made.wait + generating;
+        if wait > Duration::ZERO {
+            let ttft = made.wait + timing.ttft;
+            account.generating(Generating { from: Instant::now(), ttft, pace, total: tokens.output });
+        }
+        let half = body.len() / 2;
+        let length = body.len();
+        let (kept, stall, tail) = match &made.fault {
+            Some(Fault::Cut(_) | Fault::Truncate(_)) => (half, None, Tail::HangUp(HangUp::Close)),
+            Some(Fault::ResetAfterHeaders) => (0, None, Tail::HangUp(HangUp::Reset)),
+            Some(Fault::Eof(_)) => (half, None, Tail::Proper(Ended::CutByFault)),
+            Some(Fault::Stall(_, seconds)) => {
+                let pause = seconds.map(|seconds| Duration::from_secs(seconds.into()));
+                (length, Some(Stall { after: 1, pause }), Tail::Proper(Ended::Finished))
+            }
+            other => {
+                let mut ended = Ended::Finished;
+                if matches!(other, Some(Fault::Garbage(_) | Fault::GarbageSse(_))) {
+                    body = b"{\"garbage\": \x01 not json".to_vec();
+                    ended = Ended::CutByFault;
+                }
+                let response = self.head(200, "application/json", ReplyBody::Whole(Bytes::from(body)));
+                return Answer { wait, deed: Deed::Respond(Box::new(response), Some((account, ended))) };
+            }
+        };
+        let mark = |end| Mark { end, tokens: tokens.output, step: 0 };
+        let marks = [half, length].into_iter().filter(|end| *end <= kept).map(mark).collect();
+        let script = self.script(Bytes::from(body), marks, tail, Script::UNMETERED);
+        let script = Script { stall, account: Some(account), ..script };
+        let mut response = self.head(200, "application/json", ReplyBody::Script(Box::new(script)));
+        if matches!(made.fault, Some(Fault::Truncate(_) | Fault::ResetAfterHeaders)) {
+            response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length + 1));
+        }
+        Answer { wait, deed: Deed::Respond(Box::new(response), None) }
+    }
+
+    fn script(&self, bytes: Bytes, marks: Vec<Mark>, tail: Tail, metered: bool) -> Script {
+        Script {
+            bytes,
+            marks,
+            pace: None,
+            stall: None,
+            tail,
+            burst: self.state.options.burst_bytes,
+            reasoning: 0,
+            metered,
+            line: self.line.clone(),
+            account: None,
+            progress: Progress::default(),
+        }
+    }
+
+    /// A stream, whole or broken.
+    pub(crate) fn stream(&self, account: Account, made: &Made<'_>, mut events: Events) -> Answer {
+        // A fault always shows: at the latest before the last event.
+        let last = events.count().saturating_sub(1);
+        let at = |after: u32| after.min(last);
+        let mut stall = None;
+        let mut tail = Tail::Proper(Ended::Finished);
+        match &made.fault {
+            Some(Fault::Cut(after)) => {
+                events.keep(at(*after));
+                tail = Tail::HangUp(HangUp::Close);
+            }
+            Some(Fault::ResetAfterHeaders) => {
+                events.keep(0);
+                tail = Tail::HangUp(HangUp::Reset);
+            }
+            Some(Fault::Eof(after)) => {
+                events.keep(at(*after));
+                tail = Tail::Proper(Ended::CutByFault);
+            }
+            Some(Fault::Truncate(after)) => {
+                let after = at(*after);
+                let torn = torn_event(&events, after);
+                events.keep(after);
+                events.insert(after, &torn);
+                tail = Tail::HangUp(HangUp::Close);
+            }
+            Some(Fault::StreamError(after)) => {
+                let after = at(after.unwrap_or_else(|| events.preamble()));
+                events.keep(after);
+                let event = match self.dialect {
+                    Dialect::OpenaiChat => openai::error::overload_event(),
+                    Dialect::Anthropic => anthropic::error::overload_event(&request_id(self.state, self.id)),
+                };
+                events.insert(after, &event);
+                tail = Tail::Proper(Ended::CutByFault);
+            }
+            Some(Fault::Garbage(after)) => {
+                let garbage: &[u8] = match self.dialect {
+                    Dialect::OpenaiChat => b"data: {\"garbage\": not json\n\n",
+                    Dialect::Anthropic => b"event: content_block_delta\ndata: {\"garbage\": not json\n\n",
+                };
+                events.insert(at(*after), garbage);
+            }
+            Some(Fault::GarbageSse(after)) => {
+                events.insert(at(*after), b"\xff\xfe\x00garbage without a colon\r\r\x1b[0m\n\n");
+            }
+            Some(Fault::Stall(after, seconds)) => {
+                let pause = seconds.map(|seconds| Duration::from_secs(seconds.into()));
+                stall = Some(Stall { after: usize::try_from(at(*after)).unwrap_or(0), pause });
+            }
+            _ => {}
+        }
+        let timing = made.knobs.timing;
+        let every = timing.pace();
+        let pace = (timing.ttft > Duration::ZERO || every > Duration::ZERO)
+            .then(|| Pace { first: Instant::now() + made.wait + timing.ttft, every });
+        let script = self.script(Bytes::from(events.bytes), events.marks, tail, Script::METERED);
+        let reasoning = made.reply.tokens.reasoning;
+        let script = Script { pace, stall, reasoning, account: Some(account), ..script };
+        let mut response =
+            self.head(200, "text/event-stream; charset=utf-8", ReplyBody::Script(Box::new(script)));
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        Answer { wait: made.wait, deed: Deed::Respond(Box::new(response), None) }
+    }
+}
+
+impl Script {
+    const METERED: bool = true;
+    const UNMETERED: bool = false;
+}
+
+/// The first half of the event after the first `after`.
+fn torn_event(events: &Events, after: u32) -> Vec<u8> {
+    let place = usize::try_from(after).unwrap_or(usize::MAX);
+    let from = place.checked_sub(1).and_then(|last| events.marks.get(last)).map_or(0, |mark| mark.end);
+    let to = events.marks.get(place).map_or(from, |mark| mark.end);
+    events.bytes[from..from + (to - from) / 2].to_vec()
+}

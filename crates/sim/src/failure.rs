@@ -1,0 +1,57 @@
+//! An error in the dialect of its call.
+
+use stepwell_types::Dialect;
+
+use crate::check::Invalid;
+use crate::{anthropic, keys, openai};
+
+/// An error in the dialect of its call.
+pub(crate) enum Failure {
+    /// As OpenAI tells it.
+    OpenaiChat(openai::error::Failure),
+    /// As Anthropic tells it.
+    Anthropic(anthropic::error::Failure),
+}
+
+impl Failure {
+    /// An error of the status's usual type.
+    pub(crate) fn new(dialect: Dialect, status: u16, message: impl Into<String>) -> Self {
+        match dialect {
+            Dialect::OpenaiChat => Self::OpenaiChat(openai::error::Failure::new(status, message)),
+            Dialect::Anthropic => Self::Anthropic(anthropic::error::Failure::new(status, message)),
+        }
+    }
+
+    /// The error for a key that is not taken.
+    pub(crate) fn key(dialect: Dialect, refused: keys::Refused) -> Self {
+        match dialect {
+            Dialect::OpenaiChat => Self::OpenaiChat(openai::error::Failure::key(refused)),
+            Dialect::Anthropic => Self::Anthropic(anthropic::error::Failure::key(refused)),
+        }
+    }
+
+    /// The error for a mistake in a request.
+    pub(crate) fn invalid(dialect: Dialect, invalid: &Invalid) -> Self {
+        match dialect {
+            Dialect::OpenaiChat => Self::OpenaiChat(openai::error::Failure::invalid(invalid)),
+            Dialect::Anthropic => Self::Anthropic(anthropic::error::Failure::invalid(invalid)),
+        }
+    }
+
+    /// Takes another type.
+    #[must_use]
+    pub(crate) fn kind(self, kind: Option<&str>) -> Self {
+        match self {
+            Self::OpenaiChat(failure) => Self::OpenaiChat(failure.kind(kind)),
+            Self::Anthropic(failure) => Self::Anthropic(failure.kind(kind)),
+        }
+    }
+
+    /// Its HTTP status.
+    pub(crate) fn status(&self) -> u16 {
+        match self {
+            Self::OpenaiChat(failure) => failure.status,
+            Self::Anthropic(failure) => failure.status,
+        }
+    }
+}
