@@ -29,7 +29,7 @@ object! {
         id: Text<'a> = "id",
         name: Text<'a> = "name",
         input: &'a RawValue = "input",
-        caller: Caller<'a> = "caller",
+        caller: Whole<'a, Caller<'a>> = "caller",
         tool_use_id: Text<'a> = "tool_use_id",
         content: &'a RawValue = "content",
         is_error: bool = "is_error",
@@ -41,7 +41,7 @@ object! {
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(super) struct Caller<'a> {
     #[serde(rename = "type", borrow)]
-    pub(super) kind: Option<Text<'a>>,
+    kind: Option<Text<'a>>,
 }
 
 /// A mark for the prompt cache.
@@ -68,6 +68,13 @@ struct Place<'a> {
 
 /// A string, or blocks.
 pub(super) type Content<'a> = Listed<'a, Whole<'a, Block<'a>>>;
+
+impl Caller<'_> {
+    /// Whether it is the model that calls.
+    pub(super) fn is_direct(&self) -> bool {
+        self.kind.as_ref().is_none_or(|kind| kind.0 == "direct")
+    }
+}
 
 impl CacheControl<'_> {
     /// How long the marked prefix should stay.
@@ -165,12 +172,9 @@ fn part<'a>(whole: Whole<'a, Block<'a>>, at: At, extra: &mut Vec<Extra<'a>>) -> 
         }
         "redacted_thinking" => Part::RedactedThinking { data: at.need("data", block.data)? },
         "tool_use" => {
-            if let Some(caller) =
-                block.caller.and_then(|caller| caller.kind).filter(|kind| kind.0 != "direct")
-            {
-                // A tool that code of a hosted tool called: its result has to go back there.
-                drop(caller);
-                return Ok(other());
+            // Code of a hosted tool may be what calls; the call itself is one like any other.
+            if let Some(caller) = block.caller.filter(|caller| !caller.value.is_direct()) {
+                extra.push(Extra { path: format!("{at}/caller"), value: caller.raw });
             }
             Part::ToolCall {
                 id: id(at, at.need("id", block.id)?),

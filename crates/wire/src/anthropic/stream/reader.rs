@@ -171,7 +171,6 @@ impl Reader {
         }
         let kind = block.kind.ok_or_else(|| missing("content_block.type"))?.0;
         let number = self.begun;
-        let directly = block.caller.and_then(|caller| caller.kind).is_none_or(|kind| kind.0 == "direct");
         let said = match &*kind {
             "text" => {
                 text(block.text, |text| events(Event::Text { block: number, text }));
@@ -187,7 +186,10 @@ impl Reader {
                 events(Event::RedactedThinking { block: number, data });
                 true
             }
-            "tool_use" if directly => {
+            "tool_use" => {
+                if block.caller.is_some_and(|caller| !caller.value.is_direct()) {
+                    self.losses.note(format!("/content/{index}/caller"));
+                }
                 let id = block.id.ok_or_else(|| missing("content_block.id"))?.0;
                 let name = block.name.ok_or_else(|| missing("content_block.name"))?.0;
                 events(Event::ToolCall { block: number, id, name });

@@ -53,6 +53,15 @@ fn the_facts_of_a_reply_are_normalised() {
 }
 
 #[test]
+fn a_call_by_code_of_a_hosted_tool_is_a_call_whose_caller_is_lost() {
+    let body = r#"{"type":"message","content":[{"type":"tool_use","id":"toolu_1","name":"f","input":{},
+        "caller":{"type":"code_execution_20260120","tool_id":"srvtoolu_1"}}],"stop_reason":"tool_use"}"#;
+    let written = Anthropic.write_reply(&Anthropic.read_reply(body.as_bytes()).unwrap());
+    assert_eq!(value(&written.body)["content"][0]["id"], "toolu_1");
+    assert_eq!(written.losses.paths(), ["/content/0/caller"]);
+}
+
+#[test]
 fn an_answer_that_is_no_message_is_the_providers_fault() {
     for body in [
         fixture!("overloaded.error.json"),

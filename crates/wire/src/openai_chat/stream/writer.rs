@@ -146,13 +146,16 @@ impl StreamWriter for Writer {
                 });
             }
             Event::ToolArguments { block, fragment } => {
-                if let Some((open, number, empty)) = &mut self.call
-                    && open == block
-                    && !fragment.is_empty()
-                {
-                    *empty = false;
-                    let number = *number;
-                    self.arguments(out, number, fragment);
+                if fragment.is_empty() {
+                    return;
+                }
+                match &mut self.call {
+                    Some((open, number, empty)) if open == block => {
+                        *empty = false;
+                        let number = *number;
+                        self.arguments(out, number, fragment);
+                    }
+                    _ => self.losses.note(format!("/content/{block}/input")),
                 }
             }
             Event::BlockEnd { .. } => self.end_call(out),
