@@ -323,3 +323,74 @@ fn fits(ask: &Ask<'_, '_>, model: &ModelOptions) -> Result<(), Invalid> {
         format!("prompt is too long: {tokens} tokens > {most} maximum"),
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SimOptions;
+    use proptest::prelude::*;
+
+    const OPENAI: &str = r#"{"model":"small","stream":true,"stop":["a","b"],"max_tokens":40,"messages":[
+        {"role":"system","content":"s"},{"role":"user","content":[{"type":"text","text":"use t [[sim:tokens=9]] é"},
+        {"type":"image_url","image_url":{"url":"data:image/png;base64,aGVsbG8="}}]},
+        {"role":"assistant","content":null,"tool_calls":[{"id":"a","type":"function","function":{"name":"t","arguments":"{}"}}]},
+        {"role":"tool","tool_call_id":"a","content":"r"},{"role":"user","content":"use t"}],
+        "tools":[{"type":"function","function":{"name":"t","parameters":{"type":"object","required":["x"],"properties":
+        {"x":{"type":"array","items":{"enum":[1,null,"z"]}}}}}}],"response_format":{"type":"text"}}"#;
+    const ANTHROPIC: &str = r#"{"model":"large","max_tokens":2000,"system":[{"type":"text","text":"s","cache_control":
+        {"type":"ephemeral"}}],"thinking":{"type":"enabled","budget_tokens":1024},"stop_sequences":["x"],"messages":[
+        {"role":"user","content":"[[fault:cut 3]] go"},{"role":"assistant","content":"ok"},
+        {"role":"user","content":[{"type":"image","source":{"type":"url","url":"https://example.com/a.png"}},
+        {"type":"text","text":"use t"}]}],"tools":[{"name":"t","input_schema":{"type":"object","required":["n"],
+        "properties":{"n":{"type":"number","minimum":-3,"multipleOf":2}}}}],"stream":false}"#;
+
+    fn answer(state: &Arc<State>, dialect: Dialect, bytes: &[u8]) -> Answer {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert("x-api-key", HeaderValue::from_static("k"));
+        headers.insert("authorization", HeaderValue::from_static("Bearer k"));
+        headers.insert("anthropic-version", HeaderValue::from_static("2023-06-01"));
+        let line = Line::default();
+        let now = Timestamp::from_micros(0);
+        let endpoint = Endpoint::Chat;
+        call(&Call { state, line: &line, dialect, endpoint, headers: &headers, now, id: 1 }, bytes)
+    }
+
+    fn status(answer: &Answer) -> u16 {
+        match &answer.deed {
+            Deed::Respond(response, _) => response.status().as_u16(),
+            Deed::HangUp(..) | Deed::Silence(_) => 0,
+        }
+    }
+
+    #[test]
+    fn the_requests_that_are_mutated_below_are_good_ones() {
+        let state = Arc::new(State::new(SimOptions::default()));
+        assert_eq!(status(&answer(&state, Dialect::OpenaiChat, OPENAI.as_bytes())), 200);
+        assert_eq!(status(&answer(&state, Dialect::Anthropic, ANTHROPIC.as_bytes())), 200);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #[test]
+        fn no_request_makes_it_panic(
+            anthropic in any::<bool>(),
+            at in any::<prop::sample::Index>(),
+            cut in 0_usize..24,
+            put in prop::sample::select(vec![
+                "", "null", "{}", "[]", "\"\"", "-1", "1e400", "9223372036854775808", "true", "\"é\"", ",", "}", "\"x\":",
+                "[[fault:stall 1 1]]", "[[sim:tokens=4294967295]]", "\\ud800", "\u{0}", "[[[[[[[[",
+            ]),
+        ) {
+            let state = Arc::new(State::new(SimOptions::default()));
+            let (dialect, base) =
+                if anthropic { (Dialect::Anthropic, ANTHROPIC) } else { (Dialect::OpenaiChat, OPENAI) };
+            let mut bytes = base.as_bytes().to_vec();
+            let from = at.index(bytes.len());
+            let to = (from + cut).min(bytes.len());
+            bytes.splice(from..to, put.bytes());
+            let status = status(&answer(&state, dialect, &bytes));
+            prop_assert!([0, 200, 400, 404].contains(&status), "{status}");
+        }
+    }
+}

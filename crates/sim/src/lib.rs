@@ -3,6 +3,22 @@
 //! It never uses the encoders of `wire` nor the sums of `catalog`: it is their independent witness. Its wire forms
 //! are written from the vendors' documentation, and it refuses what the vendors refuse.
 //!
+//! # What a request may ask of it
+//!
+//! In the last user text, for use behind a gateway, or by the header in brackets:
+//!
+//! | directive | what it does |
+//! |---|---|
+//! | `[[sim:tokens=50 ttft-ms=20 tps=100 event-ms=10]]` | length and pace, see [`Timing`] (`x-sim-tokens`, `x-sim-ttft-ms`, `x-sim-tps`, `x-sim-event-ms`) |
+//! | `[[fault:cut 5]]` | something goes wrong, see [`Fault`] (`x-sim-fault`) |
+//! | `[[refuse]]` | the model refuses |
+//! | `[[finish:REASON]]` | the reply ends for a reason of the dialect's: `content_filter`, `pause_turn`, … |
+//! | `[[redacted-thinking]]` | Anthropic's thinking comes redacted |
+//!
+//! A tool that the last user text names is called, several at once if it names several; results of tools are quoted.
+//! Any key is taken but one that begins with `sk-bad`. The endpoints under `/sim` need none: `GET /sim` (models, prices),
+//! `GET|DELETE /sim/oracle`, `GET|POST|DELETE /sim/faults`, `POST /sim/refuse?ms=N`.
+//!
 //! ```no_run
 //! # async fn example() -> Result<(), stepwell_sim::Error> {
 //! use stepwell_sim::{Sim, SimOptions};

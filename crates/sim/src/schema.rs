@@ -8,6 +8,9 @@ use crate::text::{Draw, word};
 /// How deep a synthesised document may nest before its optional depth is cut off.
 const MAX_DEPTH: usize = 12;
 
+/// How many bytes a synthesised document may have before arrays stay empty and the rest is null.
+const MAX_BYTES: usize = 256 * 1_024;
+
 /// Writes a document that satisfies `schema`, chosen by `seed`.
 pub(crate) fn synthesise(schema: &Json<'_>, seed: u64) -> String {
     let mut writer = Writer { root: schema, draw: Draw::new(seed), out: Vec::new() };
@@ -24,7 +27,7 @@ struct Writer<'s, 'a> {
 impl<'s, 'a> Writer<'s, 'a> {
     fn value(&mut self, schema: &'s Json<'a>, depth: usize) {
         let schema = self.resolve(schema);
-        if depth > MAX_DEPTH {
+        if depth > MAX_DEPTH || self.out.len() > MAX_BYTES {
             self.out.extend_from_slice(b"null");
             return;
         }
@@ -347,6 +350,17 @@ mod tests {
         assert_eq!(made["d"], "2026-01-31");
         assert!(made["r"]["children"].is_array());
         assert!(made.get("optional").is_none());
+    }
+
+    #[test]
+    fn a_schema_that_asks_for_too_much_gets_a_bounded_document() {
+        let mut schema = r#"{"type":"string"}"#.to_owned();
+        for _ in 0..11 {
+            schema = format!(r#"{{"type":"array","minItems":1000,"items":{schema}}}"#);
+        }
+        let text = synthesise(&Json::parse(schema.as_bytes()).unwrap(), 1);
+        assert!(text.len() < 2 * MAX_BYTES, "{}", text.len());
+        assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
     }
 
     #[test]

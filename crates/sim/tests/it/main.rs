@@ -1,1 +1,16 @@
 //! The simulator over real sockets, spoken to by a bare HTTP client.
+
+#[cfg(test)]
+mod anthropic;
+#[cfg(test)]
+mod client;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod openai;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod pace;
+#[cfg(test)]
+mod strict;
