@@ -23,8 +23,9 @@ use crate::{Facts, Fault};
 pub(super) struct Watcher {
     withhold_usage: bool,
     facts: Facts,
-    /// The latest chunk with usage, not read yet; empty where there is none.
+    /// The chunks with usage that are not read yet, and where each begins.
     metered: String,
+    starts: Vec<usize>,
     search: Search,
 }
 
@@ -49,7 +50,13 @@ impl Watcher {
             reason: memmem::Finder::new("\"finish_reason\""),
             usage: memmem::Finder::new("\"usage\""),
         };
-        Self { withhold_usage, facts: Facts::default(), metered: String::new(), search }
+        Self { withhold_usage, facts: Facts::default(), metered: String::new(), starts: Vec::new(), search }
+    }
+
+    /// Keeps a chunk with usage for [`Watch::settle`].
+    fn keep(&mut self, frame: &Frame<'_>) {
+        self.starts.push(self.metered.len());
+        self.metered.push_str(frame.data);
     }
 
     /// Reads an event whole.
@@ -80,7 +87,7 @@ impl Watcher {
         self.facts.events += u64::from(!choices.is_empty());
         let metered = chunk.usage.is_some();
         if metered {
-            frame.data.clone_into(&mut self.metered);
+            self.keep(frame);
         }
         Ok(if metered && choices.is_empty() && self.withhold_usage {
             Verdict::Withhold
@@ -138,19 +145,24 @@ impl Watch for Watcher {
             if self.withhold_usage {
                 return self.read(frame);
             }
-            frame.data.clone_into(&mut self.metered);
+            self.keep(frame);
         }
         self.facts.events += 1;
         Ok(Verdict::Pass)
     }
 
     fn settle(&mut self) {
-        if self.metered.is_empty() {
-            return;
+        // The latest that can be read counts, so that what arrives together shows what it would have shown one by one.
+        while let Some(start) = self.starts.pop() {
+            let read: Option<Metered> =
+                self.metered.get(start..).and_then(|chunk| serde_json::from_str(chunk).ok());
+            if let Some(usage) = read.and_then(|read| read.usage).and_then(|counts| counts.usage()) {
+                self.facts.usage = Some(usage);
+                break;
+            }
+            self.metered.truncate(start);
         }
-        let read: Option<Metered> = serde_json::from_str(&self.metered).ok();
-        self.facts.usage =
-            read.and_then(|read| read.usage).and_then(|counts| counts.usage()).or(self.facts.usage);
+        self.starts.clear();
         self.metered.clear();
     }
 

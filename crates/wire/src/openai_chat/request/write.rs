@@ -1,6 +1,8 @@
 //! Requests, written from the superset. What OpenAI cannot say is noted under the path it had in a dialect that hoists
 //! its system prompt, as the only other one does.
 
+use std::borrow::Cow;
+
 use serde_json::value::RawValue;
 
 use super::super::message::write_image;
@@ -72,31 +74,31 @@ pub(in super::super) fn write(chat: &Chat<'_>, edits: &Edits<'_>, quirks: Quirks
                 object.object("stream_options", |options| options.bool("include_usage", true));
             }
         }
+        let mut written = Vec::new();
         for extra in &chat.extra {
-            rest(extra, object, &mut losses);
+            if !rest(extra, object, &mut written) {
+                losses.note(extra.path.as_str());
+            }
         }
     });
     Written { body, losses }
 }
 
-/// A field that the superset has no place for: written if it is OpenAI's own, else lost.
-fn rest(extra: &Extra<'_>, object: &mut Object<'_>, losses: &mut Losses) {
-    let Some(key) = key_under(&extra.path, "") else {
-        if !is_own_tool(extra) {
-            losses.note(extra.path.as_str());
-        }
-        return;
-    };
+/// Writes a field that the superset has no place for if it is OpenAI's own. False where it is lost: one of another
+/// dialect, or one that was `written` before.
+fn rest<'e>(extra: &'e Extra<'_>, object: &mut Object<'_>, written: &mut Vec<Cow<'e, str>>) -> bool {
+    let Some(key) = key_under(&extra.path, "") else { return is_own_tool(extra) };
     let own = match &*key {
         "service_tier" => extra.value.get() != "\"standard_only\"",
         "tool_choice" => is_kind(extra.value, &["allowed_tools", "custom"]),
         key => OWN.contains(&key),
     };
-    if own {
-        object.field(&key, extra.value);
-    } else {
-        losses.note(extra.path.as_str());
+    if !own || written.contains(&key) {
+        return false;
     }
+    object.field(&key, extra.value);
+    written.push(key);
+    true
 }
 
 #[derive(serde::Deserialize)]
@@ -222,15 +224,15 @@ fn response_format(format: &Format<'_>, object: &mut Object<'_>) {
 
 /// `text`, or where it is longer than OpenAI takes, a name made from it: always the same one, and another for every
 /// other text. A call and its results stand in one request, so they still match.
-fn fitting<'t>(text: &'t str, limit: usize, prefix: &str) -> std::borrow::Cow<'t, str> {
+fn fitting<'t>(text: &'t str, limit: usize, prefix: &str) -> Cow<'t, str> {
     if text.len() <= limit {
-        return std::borrow::Cow::Borrowed(text);
+        return Cow::Borrowed(text);
     }
     // FNV-1a, 128 bits.
     let hash = text.bytes().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128, |hash, byte| {
         (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
     });
-    std::borrow::Cow::Owned(format!("{prefix}{hash:032x}"))
+    Cow::Owned(format!("{prefix}{hash:032x}"))
 }
 
 /// Writes the messages of one turn.
