@@ -13,6 +13,7 @@ import os
 import urllib.request
 
 import anthropic
+import httpx2
 import openai
 import pydantic
 import pytest
@@ -454,7 +455,7 @@ def test_anthropic_errors():
         message(extra_headers={"x-sim-fault": "refuse"})
     with pytest.raises(anthropic.APIStatusError, match="overloaded"):
         list(message(stream=True, extra_headers={"x-sim-fault": "stream-error"}))
-    with pytest.raises(Exception):
+    with pytest.raises((anthropic.APIConnectionError, httpx2.TransportError)):
         list(message(stream=True, extra_headers={"x-sim-fault": "cut 4"}))
 
 
