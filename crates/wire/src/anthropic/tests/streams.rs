@@ -81,6 +81,16 @@ fn a_tapped_stream_is_passed_as_it_came_and_nothing_after_its_end() {
 }
 
 #[test]
+fn what_stands_behind_the_end_is_no_fault() {
+    for end in [fixture!("text.sse"), fixture!("overloaded.sse")] {
+        for pipe in [tap(), own()] {
+            let seen = run(pipe, &[format!("{end}%%%garbage\n\n").as_bytes()]);
+            assert!(seen.result.is_ok() && (seen.facts.terminal || seen.facts.error.is_some()));
+        }
+    }
+}
+
+#[test]
 fn a_tap_and_a_reader_learn_the_same() {
     for stream in STREAMS {
         let tapped = run(tap(), &[stream.as_bytes()]).facts;
