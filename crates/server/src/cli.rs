@@ -111,7 +111,8 @@ pub(crate) struct SimArgs {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum BenchDialect {
     /// OpenAI chat completions.
-    Openai,
+    #[value(alias = "openai")]
+    OpenaiChat,
     /// Anthropic messages.
     Anthropic,
 }
@@ -119,10 +120,10 @@ pub(crate) enum BenchDialect {
 #[derive(Args, Debug)]
 pub(crate) struct BenchArgs {
     /// The server: `http://host:port`, to which the dialect's path is added.
-    #[arg(long, default_value = "http://127.0.0.1:7070")]
+    #[arg(default_value = "http://127.0.0.1:7070")]
     pub(crate) url: String,
     /// The wire format.
-    #[arg(long, value_enum, default_value = "openai")]
+    #[arg(long, value_enum, default_value = "openai-chat")]
     pub(crate) dialect: BenchDialect,
     /// The model to ask for.
     #[arg(long, default_value = "sim/small")]
@@ -143,6 +144,9 @@ pub(crate) struct BenchArgs {
     /// each connection sends its next call when its last one has ended (closed loop).
     #[arg(long, value_name = "PER_SECOND")]
     pub(crate) rate: Option<f64>,
+    /// How many due calls may wait for a free connection; those beyond are counted as not sent.
+    #[arg(long, default_value_t = stepwell_load::LoadOptions::BACKLOG, requires = "rate")]
+    pub(crate) backlog: usize,
     /// Connections, and so the most calls in flight.
     #[arg(long, short = 'n', default_value_t = 32)]
     pub(crate) connections: usize,
@@ -151,7 +155,7 @@ pub(crate) struct BenchArgs {
     pub(crate) threads: usize,
     /// How long to measure, in seconds.
     #[arg(long, default_value_t = 10.0, conflicts_with = "calls")]
-    pub(crate) seconds: f64,
+    pub(crate) duration: f64,
     /// How many calls to measure, in place of a time.
     #[arg(long)]
     pub(crate) calls: Option<u64>,
@@ -164,9 +168,9 @@ pub(crate) struct BenchArgs {
     /// A header to add to each request, as `name: value`. May be given several times.
     #[arg(long, short = 'H', value_name = "HEADER")]
     pub(crate) header: Vec<String>,
-    /// The environment variable that holds the key to send.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) api_key_env: Option<String>,
+    /// The key to send. `env:NAME` reads it from the environment: other users of the machine can see arguments.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) api_key: Option<String>,
     /// A process whose CPU and memory to measure, with its descendants. May be given several times.
     #[arg(long)]
     pub(crate) pid: Vec<u32>,

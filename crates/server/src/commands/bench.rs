@@ -32,7 +32,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<ExitCode, Failure> {
 
 fn options(args: &BenchArgs) -> Result<LoadOptions, Failure> {
     let dialect = match args.dialect {
-        BenchDialect::Openai => Dialect::OpenaiChat,
+        BenchDialect::OpenaiChat => Dialect::OpenaiChat,
         BenchDialect::Anthropic => Dialect::Anthropic,
     };
     let mut options = LoadOptions::new(args.url.clone(), dialect, args.model.clone());
@@ -47,13 +47,13 @@ fn options(args: &BenchArgs) -> Result<LoadOptions, Failure> {
     options.max_tokens = args.max_tokens;
     options.stream = args.stream;
     if let Some(rate) = args.rate {
-        options.mode = Loop::Open { rate, backlog: LoadOptions::BACKLOG };
+        options.mode = Loop::Open { rate, backlog: args.backlog };
     }
     options.connections = args.connections;
     options.threads = args.threads;
     options.length = match args.calls {
         Some(calls) => Length::Calls(calls),
-        None => Length::For(seconds("--seconds", args.seconds)?),
+        None => Length::For(seconds("--duration", args.duration)?),
     };
     options.warmup = seconds("--warmup", args.warmup)?;
     options.timeout = seconds("--timeout", args.timeout)?;
@@ -63,13 +63,17 @@ fn options(args: &BenchArgs) -> Result<LoadOptions, Failure> {
         };
         options.headers.push((name.trim().to_owned(), value.trim().to_owned()));
     }
-    if let Some(name) = &args.api_key_env {
-        let key = ProcessEnvironment.var(name);
-        let key = key.ok_or_else(|| Failure(format!("the environment has no variable {name}")))?;
-        options.api_key = Some(ApiKey::new(key));
+    if let Some(key) = &args.api_key {
+        options.api_key = Some(ApiKey::new(api_key(key)?));
     }
     options.pids.clone_from(&args.pid);
     Ok(options)
+}
+
+/// The key itself, or the variable it is in.
+fn api_key(text: &str) -> Result<String, Failure> {
+    let Some(name) = text.strip_prefix("env:") else { return Ok(text.to_owned()) };
+    ProcessEnvironment.var(name).ok_or_else(|| Failure(format!("the environment has no variable {name}")))
 }
 
 fn seconds(flag: &str, seconds: f64) -> Result<Duration, Failure> {

@@ -11,6 +11,9 @@ use crate::commands::Failure;
 /// The name of its kind in the catalog.
 pub(super) const KIND: &str = "sim";
 
+/// How many entries its account keeps: nobody reads it here, and memory is the product's.
+const ACCOUNT: usize = 1_000;
+
 /// Starts it on a thread of its own and gives its base URL.
 pub(super) async fn start(stop: &CancellationToken) -> Result<String, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::new)?;
@@ -18,7 +21,8 @@ pub(super) async fn start(stop: &CancellationToken) -> Result<String, Failure> {
     let stop = stop.clone();
     let serve = async move {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let (sim, answer) = match Sim::bind(address, SimOptions::default()).await {
+        let options = SimOptions { oracle_entries: ACCOUNT, ..SimOptions::default() };
+        let (sim, answer) = match Sim::bind(address, options).await {
             Ok(sim) => {
                 let address = sim.local_addr();
                 (Some(sim), Ok(address))
