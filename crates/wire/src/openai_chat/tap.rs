@@ -1,16 +1,17 @@
 //! What the tap of a stream whose two sides speak this dialect sees in its events.
 //!
-//! Until the reply is committed every event is parsed. After that an event must look like an object, and is parsed
-//! only where it holds what the record needs: an error, a reason to stop, usage. JSON escapes quotes inside strings, so
-//! the names searched for only match keys and whole values. Usage is kept as it came and read once a push: servers
-//! that write it into every chunk cost no more than the others.
+//! Until the reply is committed every event is parsed. After that an event of the same [`Form`] as one before passes as
+//! it is: it is valid and says text. Any other must look like an object, and is parsed only where it holds what the
+//! record needs (an error, a reason to stop, usage) or may teach a new form. JSON escapes quotes inside strings, so the
+//! names searched for only match keys and whole values. Usage is kept as it came and read once a push: servers that
+//! write it into every chunk cost no more than the others.
 
 use std::sync::Arc;
 
 use memchr::memmem;
 use serde::Deserialize;
 
-use super::stream::{Choice, Chunk, DONE, problem};
+use super::stream::{Choice, Chunk, DONE, Form, problem};
 use super::usage::Counts;
 use super::{error, finish};
 use crate::json::{Listed, Text, read_frame};
@@ -26,6 +27,7 @@ pub(super) struct Watcher {
     /// The chunks with usage that are not read yet, and where each begins.
     metered: String,
     starts: Vec<usize>,
+    form: Form,
     search: Search,
 }
 
@@ -50,7 +52,14 @@ impl Watcher {
             reason: memmem::Finder::new("\"finish_reason\""),
             usage: memmem::Finder::new("\"usage\""),
         };
-        Self { withhold_usage, facts: Facts::default(), metered: String::new(), starts: Vec::new(), search }
+        Self {
+            withhold_usage,
+            facts: Facts::default(),
+            metered: String::new(),
+            starts: Vec::new(),
+            form: Form::default(),
+            search,
+        }
     }
 
     /// Keeps a chunk with usage for [`Watch::settle`].
@@ -62,6 +71,7 @@ impl Watcher {
     /// Reads an event whole.
     fn read(&mut self, frame: &Frame<'_>) -> Result<Verdict, Fault> {
         let chunk: Chunk<'_> = read_frame(frame.data)?;
+        self.form.learn(frame.data, &chunk);
         if let Some(problem) = problem(frame, &chunk)? {
             self.facts.error = Some(error::read_event(problem));
             return Ok(Verdict::Stop);
@@ -126,6 +136,10 @@ fn has(key: &memmem::Finder<'_>, data: &str) -> bool {
 
 impl Watch for Watcher {
     fn look(&mut self, frame: &Frame<'_>) -> Result<Verdict, Fault> {
+        if self.facts.committed && frame.event.is_none() && self.form.inner(frame.data).is_some() {
+            self.facts.events += 1;
+            return Ok(Verdict::Pass);
+        }
         if frame.data.trim_ascii() == DONE {
             self.facts.committed = true;
             self.facts.terminal = true;
@@ -141,10 +155,11 @@ impl Watch for Watcher {
         {
             return self.read(frame);
         }
-        if has(&self.search.usage, frame.data) {
-            if self.withhold_usage {
-                return self.read(frame);
-            }
+        let metered = has(&self.search.usage, frame.data);
+        if (metered && self.withhold_usage) || (!metered && self.form.can_learn()) {
+            return self.read(frame);
+        }
+        if metered {
             self.keep(frame);
         }
         self.facts.events += 1;

@@ -1,5 +1,6 @@
 //! Streams: frames to events, and events to frames.
 
+mod form;
 mod reader;
 mod writer;
 
@@ -11,6 +12,7 @@ use crate::Fault;
 use crate::json::{Text, object, read_frame};
 use crate::sse::Frame;
 
+pub(super) use form::Form;
 pub(super) use reader::Reader;
 pub(super) use writer::{Writer, frame};
 

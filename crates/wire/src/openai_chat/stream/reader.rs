@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use super::form::{Form, Said};
 use super::{Chunk, DONE, Delta, problem};
 use crate::chat::Part;
 use crate::json::{Listed, Text, read_frame};
@@ -29,6 +30,7 @@ pub(in super::super) struct Reader {
     blocks: u32,
     /// The tool calls so far, in order.
     calls: Vec<Call>,
+    form: Form,
     losses: Losses,
 }
 
@@ -58,7 +60,15 @@ impl StreamReader for Reader {
             events(Event::End);
             return Ok(());
         }
+        if self.begun
+            && frame.event.is_none()
+            && let Some((said, inner)) = self.form.inner(frame.data)
+        {
+            self.say(said, unescaped(inner)?, events);
+            return Ok(());
+        }
         let chunk: Chunk<'_> = read_frame(frame.data)?;
+        self.form.learn(frame.data, &chunk);
         match problem(frame, &chunk)? {
             Some(problem) => events(Event::Error(error::read_event(problem))),
             None => self.take(chunk, events)?,
@@ -72,6 +82,14 @@ impl StreamReader for Reader {
 }
 
 impl Reader {
+    /// Takes a chunk that says one text and nothing else.
+    fn say(&mut self, said: Said, text: Cow<'_, str>, events: Events<'_>) {
+        match said {
+            Said::Text => self.text(text, events),
+            Said::Thinking => self.thinking(text, events),
+        }
+    }
+
     fn take(&mut self, chunk: Chunk<'_>, events: Events<'_>) -> Result<(), Fault> {
         let choices = chunk.choices.unwrap_or_default();
         // Azure begins with a chunk of filter results that has neither choices nor an id.
@@ -116,9 +134,8 @@ impl Reader {
 
     fn delta(&mut self, delta: Delta<'_>, events: Events<'_>) -> Result<(), Fault> {
         self.note("/choices/0/delta", delta.extra);
-        if let Some(text) = delta.reasoning_content.or(delta.reasoning).filter(|text| !text.0.is_empty()) {
-            let block = self.block(Kind::Thinking, events);
-            events(Event::Thinking { block, text: text.0 });
+        if let Some(text) = delta.reasoning_content.or(delta.reasoning) {
+            self.thinking(text.0, events);
         }
         match delta.content {
             Some(Listed::Text(text)) => self.text(text, events),
@@ -133,6 +150,13 @@ impl Reader {
             self.call(call, events)?;
         }
         Ok(())
+    }
+
+    fn thinking(&mut self, text: Cow<'_, str>, events: Events<'_>) {
+        if !text.is_empty() {
+            let block = self.block(Kind::Thinking, events);
+            events(Event::Thinking { block, text });
+        }
     }
 
     fn text(&mut self, text: Cow<'_, str>, events: Events<'_>) {
@@ -227,6 +251,16 @@ impl Reader {
         events(Event::ToolCall { block, id, name });
         Ok(block)
     }
+}
+
+/// What stands between a string's quotes, as text.
+fn unescaped(inner: &str) -> Result<Cow<'_, str>, Fault> {
+    if !inner.contains('\\') {
+        return Ok(Cow::Borrowed(inner));
+    }
+    serde_json::from_str(&format!("\"{inner}\""))
+        .map(Cow::Owned)
+        .map_err(|_| Fault::Invalid("an event of the stream holds half a character".to_owned()))
 }
 
 fn some(text: Option<Text<'_>>) -> Option<Cow<'_, str>> {
