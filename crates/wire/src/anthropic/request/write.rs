@@ -122,6 +122,11 @@ fn message(messages: &mut Array<'_>, role: &str, said: &[&Part<'_>]) {
     });
 }
 
+/// Whether a file lies at OpenAI, whose ids begin so: Anthropic does not have it.
+fn is_openai_file(source: &Source<'_>) -> bool {
+    matches!(source, Source::File(id) if id.starts_with("file-"))
+}
+
 /// Whether Anthropic can be told the part, in a message of `role`. What is lost is noted.
 fn is_sayable(part: &Part<'_>, role: &str, (turn, index): (usize, usize), losses: &mut Losses) -> bool {
     let at = |suffix: &str| format!("/messages/{turn}/content/{index}{suffix}");
@@ -138,9 +143,9 @@ fn is_sayable(part: &Part<'_>, role: &str, (turn, index): (usize, usize), losses
             if detail.as_deref().is_some_and(|detail| detail != "auto") {
                 losses.note(at("/detail"));
             }
-            !assistant && !matches!(source, Source::Text(_))
+            !assistant && !matches!(source, Source::Text(_)) && !is_openai_file(source)
         }
-        Part::Document { .. } => !assistant,
+        Part::Document { source, .. } => !assistant && !is_openai_file(source),
         Part::ToolCall { arguments, .. } => {
             if !is_object(arguments) {
                 losses.note(format!("/messages/{turn}/tool_calls"));
