@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use stepwell_types::{CallId, Failure};
 use stepwell_upstream::Exchange;
-use stepwell_wire::{Fault, Pipe, codec};
+use stepwell_wire::{Pipe, codec};
 
 use crate::door::Refused;
 use crate::headers;
@@ -43,7 +43,7 @@ pub(crate) struct Committed {
     /// The reply's frame has ended.
     pub(crate) ended: bool,
     /// What broke it after its first content, if anything has yet.
-    pub(crate) fault: Option<Fault>,
+    pub(crate) broken: Option<Failure>,
 }
 
 /// A call that failed, and the provider's own words where they are in the client's dialect.

@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame};
 use stepwell_types::{Code, Failure, Outcome};
 use stepwell_upstream::{Exchange, Progress};
-use stepwell_wire::{Fault, Pipe, codec};
+use stepwell_wire::{Pipe, codec};
 
 use crate::answer::Committed;
 use crate::open_call::{Billing, OpenCall, Seen};
@@ -40,13 +40,13 @@ pub(crate) struct Relay {
 
 impl Relay {
     pub(crate) fn new(committed: Committed, open: OpenCall) -> Self {
-        let Committed { target, exchange, pipe, ready, ended, fault } = committed;
+        let Committed { target, exchange, pipe, ready, ended, broken } = committed;
         let streaming = open.stream_opened();
         let provider = target.name.provider.clone();
         let arrived = Vec::new();
         let mut relay =
             Self { open, exchange: Some(exchange), pipe, provider, ready, arrived, _streaming: streaming };
-        relay.judge(fault.map_or(Ok(()), Err), ended);
+        relay.judge(broken, ended);
         relay
     }
 
@@ -54,18 +54,21 @@ impl Relay {
     fn take(&mut self, progress: Progress) {
         let Self { arrived, pipe, ready, .. } = self;
         let pushed = arrived.drain(..).try_for_each(|bytes| pipe.push(bytes, ready));
-        self.judge(pushed, progress == Progress::End);
+        let broken = pushed
+            .err()
+            .map(|fault| Failure::new(Code::UpstreamInvalid, format!("{}: {fault}", self.provider)));
+        self.judge(broken, progress == Progress::End);
     }
 
     /// Decides whether the stream goes on, is complete, or is broken.
-    fn judge(&mut self, pushed: Result<(), Fault>, ended: bool) {
+    fn judge(&mut self, broken: Option<Failure>, ended: bool) {
         let facts = self.pipe.facts();
         if facts.terminal {
             self.complete(ended);
         } else if let Some(error) = facts.error.clone() {
             self.cut(Failure::new(error.code, error.message).status(error.status));
-        } else if let Err(fault) = pushed {
-            self.cut(Failure::new(Code::UpstreamInvalid, format!("{}: {fault}", self.provider)));
+        } else if let Some(failure) = broken {
+            self.cut(failure);
         } else if ended {
             let message = format!("{}: its stream ended before it was complete", self.provider);
             self.cut(Failure::new(Code::UpstreamCut, message));

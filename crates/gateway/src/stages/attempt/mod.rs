@@ -17,6 +17,7 @@ use http_body_util::Full;
 use stepwell_policy::{Next, after};
 use stepwell_types::{Code, Endpoint, Failure, Outcome, Usage};
 use stepwell_upstream::{Error, Exchange, Upstream};
+use stepwell_wire::Fault;
 use stepwell_wire::chat::Chat;
 
 use self::encode::Encoded;
@@ -134,7 +135,17 @@ fn fail(error: &Error, seen: Seen, target: &Target, open: &mut OpenCall) -> Refu
     let code = error.code();
     let billing = if error.never_sent() { Billing::Nothing } else { Billing::Partial };
     open.end_attempt(Outcome::Failed, Some(code), billing, seen);
-    Failure::new(code, format!("{}: {error}", target.name.provider)).into()
+    cut_by(error, target).into()
+}
+
+/// What the network or the provider's HTTP did.
+fn cut_by(error: &Error, target: &Target) -> Failure {
+    Failure::new(error.code(), format!("{}: {error}", target.name.provider))
+}
+
+/// What the provider's stream did to its dialect.
+fn broken_by(fault: &Fault, target: &Target) -> Failure {
+    Failure::new(Code::UpstreamInvalid, format!("{}: {fault}", target.name.provider))
 }
 
 /// Closes an attempt whose answer is not what its dialect allows.

@@ -12,7 +12,7 @@ use crate::answer::{Answer, Committed, Refusal};
 use crate::open_call::{Billing, OpenCall, Seen};
 use crate::snapshot::Target;
 use crate::stages::attempt::encode::Encoded;
-use crate::stages::attempt::{content_type, fail, invalid, is_type};
+use crate::stages::attempt::{broken_by, content_type, cut_by, fail, invalid, is_type};
 use crate::stages::decode::Call;
 
 /// How much may come before the first content: role deltas, pings, comments.
@@ -37,34 +37,36 @@ pub(crate) async fn commit(
     let mut ready = Vec::new();
     let mut arrived = Vec::new();
     loop {
-        let progress = match poll_fn(|cx| exchange.poll_burst(cx, &mut arrived)).await {
-            Ok(progress) => progress,
-            Err(error) => return Err(fail(&error, Seen::of_stream(pipe.facts()), target, open)),
-        };
+        let progress = poll_fn(|cx| exchange.poll_burst(cx, &mut arrived)).await;
         let pushed = arrived.drain(..).try_for_each(|bytes| pipe.push(bytes, &mut ready));
         let facts = pipe.facts();
         if facts.committed {
             open.first_token();
-            let ended = progress == Progress::End;
-            let fault = pushed.err();
+            let ended = matches!(progress, Ok(Progress::End));
+            let broken = match (pushed, progress) {
+                (Err(fault), _) => Some(broken_by(&fault, target)),
+                (Ok(()), Err(error)) => Some(cut_by(&error, target)),
+                (Ok(()), Ok(_)) => None,
+            };
             let target = Arc::clone(target);
-            return Ok(Answer::Stream(Box::new(Committed { target, exchange, pipe, ready, ended, fault })));
+            return Ok(Answer::Stream(Box::new(Committed { target, exchange, pipe, ready, ended, broken })));
         }
         let seen = || Seen::of_stream(facts);
         if let Some(error) = &facts.error {
             return Err(by_event(error, seen(), target, open));
         }
-        match pushed {
-            Err(fault) => return Err(invalid(fault.to_string(), seen(), target, open)),
-            Ok(()) if progress == Progress::End => {
+        match (pushed, progress) {
+            (Err(fault), _) => return Err(invalid(fault.to_string(), seen(), target, open)),
+            (Ok(()), Err(error)) => return Err(fail(&error, seen(), target, open)),
+            (Ok(()), Ok(Progress::End)) => {
                 open.end_attempt(Outcome::Failed, Some(Code::UpstreamCut), Billing::Partial, seen());
                 let message = format!("{}: its stream ended before it began", target.name.provider);
                 return Err(Failure::new(Code::UpstreamCut, message).into());
             }
-            Ok(()) if ready.iter().map(Bytes::len).sum::<usize>() > PREFIX => {
+            (Ok(()), Ok(Progress::More)) if ready.iter().map(Bytes::len).sum::<usize>() > PREFIX => {
                 return Err(invalid(Fault::TooLarge.to_string(), seen(), target, open));
             }
-            Ok(()) => {}
+            (Ok(()), Ok(Progress::More)) => {}
         }
     }
 }
