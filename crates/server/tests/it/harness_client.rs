@@ -1,0 +1,279 @@
+//! A bare HTTP client that tells how a reply ended, and what a stream looked like to an SDK.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper::{HeaderMap, Request};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use stepwell_types::Dialect;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::harness::PATIENCE;
+
+/// A reply, as far as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+    /// Whether the body ended as HTTP says a body ends.
+    pub(crate) is_whole: bool,
+}
+
+/// How a stream looks to the client that reads it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum End {
+    /// The dialect's terminal event came last, and no error.
+    Complete,
+    /// An error event came last, with this code, and no terminal event.
+    Error(String),
+    /// Anything else: what no client should have to deal with.
+    Broken,
+}
+
+impl Reply {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// The code of an error in our words, wherever the dialect puts it.
+    pub(crate) fn code(&self) -> String {
+        self.json()["error"]["code"].as_str().unwrap_or_else(|| panic!("no code: {}", self.text())).to_owned()
+    }
+
+    /// The events of a stream: name and data.
+    pub(crate) fn events(&self) -> Vec<(String, String)> {
+        let text = self.text();
+        let blocks = text.split_terminator("\n\n").filter(|block| !block.starts_with(':'));
+        let field = |block: &str, name: &str| {
+            block.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned()
+        };
+        blocks.map(|block| (field(block, "event:"), field(block, "data:"))).collect()
+    }
+
+    /// How the stream ended, in the eyes of a client of `dialect`.
+    pub(crate) fn end(&self, dialect: Dialect) -> End {
+        let events = self.events();
+        let data: Vec<Value> =
+            events.iter().map(|(_, data)| serde_json::from_str(data).unwrap_or_default()).collect();
+        let is_terminal = |at: usize| match dialect {
+            Dialect::OpenaiChat => events[at].1 == "[DONE]",
+            Dialect::Anthropic => events[at].0 == "message_stop" || data[at]["type"] == "message_stop",
+        };
+        let is_error = |at: usize| match dialect {
+            Dialect::OpenaiChat => data[at]["error"].is_object(),
+            Dialect::Anthropic => events[at].0 == "error" && data[at]["type"] == "error",
+        };
+        let terminals = (0..events.len()).filter(|at| is_terminal(*at)).count();
+        let errors = (0..events.len()).filter(|at| is_error(*at)).count();
+        let Some(last) = events.len().checked_sub(1).filter(|_| self.is_whole) else { return End::Broken };
+        match (terminals, errors) {
+            (1, 0) if is_terminal(last) => End::Complete,
+            (0, 1) if is_error(last) => {
+                let code = data[last]["error"]["code"].as_str().unwrap_or_default();
+                End::Error(code.to_owned())
+            }
+            _ => End::Broken,
+        }
+    }
+
+    /// The text of a reply, streamed or not.
+    pub(crate) fn content(&self, dialect: Dialect, stream: bool) -> String {
+        if !stream {
+            let body = self.json();
+            let text = match dialect {
+                Dialect::OpenaiChat => &body["choices"][0]["message"]["content"],
+                Dialect::Anthropic => &body["content"][0]["text"],
+            };
+            return text.as_str().unwrap_or_default().to_owned();
+        }
+        let events = self.events();
+        let pieces = events.iter().map(|(_, data)| serde_json::from_str(data).unwrap_or_default());
+        let text = |data: Value| {
+            let text = match dialect {
+                Dialect::OpenaiChat => &data["choices"][0]["delta"]["content"],
+                Dialect::Anthropic => &data["delta"]["text"],
+            };
+            text.as_str().unwrap_or_default().to_owned()
+        };
+        pieces.map(text).collect()
+    }
+}
+
+/// A reply whose head has come and whose body is still to be read.
+pub(crate) struct Open {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    body: Incoming,
+    connection: JoinHandle<()>,
+}
+
+impl Open {
+    /// The next piece of the body; none at its end, or where it broke.
+    pub(crate) async fn next(&mut self) -> Option<Result<Bytes, hyper::Error>> {
+        let frame = timeout(PATIENCE, self.body.frame()).await.expect("a piece of the body in time")?;
+        Some(frame.map(|frame| frame.into_data().unwrap_or_default()))
+    }
+
+    /// The rest of the body.
+    pub(crate) async fn read(mut self) -> Reply {
+        let (mut body, mut is_whole) = (Vec::new(), true);
+        while let Some(piece) = self.next().await {
+            match piece {
+                Ok(bytes) => body.extend_from_slice(&bytes),
+                Err(_) => is_whole = false,
+            }
+        }
+        Reply { status: self.status, headers: std::mem::take(&mut self.headers), body, is_whole }
+    }
+}
+
+impl Drop for Open {
+    /// The client goes away.
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}
+
+/// Sends a request on a connection of its own and waits for the head of the reply.
+pub(crate) async fn open(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Bytes>,
+) -> Open {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) = http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream)).await.unwrap();
+    let connection = tokio::spawn(async move { connection.await.unwrap_or_default() });
+    let mut request = Request::builder().method(method).uri(path);
+    if !headers.iter().any(|(name, _)| *name == "host") {
+        request = request.header("host", address.to_string());
+    }
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Full::new(body.into())).unwrap();
+    let reply = timeout(PATIENCE, sender.send_request(request)).await.expect("a reply in time");
+    let (head, body) = reply.unwrap_or_else(|error| panic!("{method} {path}: {error:?}")).into_parts();
+    Open { status: head.status.as_u16(), headers: head.headers, body, connection }
+}
+
+/// Sends a request and reads the whole reply.
+pub(crate) async fn send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Bytes>,
+) -> Reply {
+    open(address, method, path, headers, body).await.read().await
+}
+
+pub(crate) async fn get(address: SocketAddr, path: &str) -> Reply {
+    send(address, "GET", path, &[], "").await
+}
+
+/// The path of a dialect's chat endpoint.
+pub(crate) const fn path_of(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::OpenaiChat => "/v1/chat/completions",
+        Dialect::Anthropic => "/v1/messages",
+    }
+}
+
+/// The headers an SDK of the dialect sends.
+pub(crate) const fn headers_of(dialect: Dialect) -> &'static [(&'static str, &'static str)] {
+    match dialect {
+        Dialect::OpenaiChat => {
+            &[("content-type", "application/json"), ("authorization", "Bearer sk-of-the-client")]
+        }
+        Dialect::Anthropic => &[
+            ("content-type", "application/json"),
+            ("x-api-key", "sk-of-the-client"),
+            ("anthropic-version", "2023-06-01"),
+        ],
+    }
+}
+
+/// A request with one user message. What the text says in double brackets steers the simulator.
+pub(crate) fn question(dialect: Dialect, model: &str, stream: bool, text: &str) -> Value {
+    let limit = match dialect {
+        Dialect::OpenaiChat => "max_completion_tokens",
+        Dialect::Anthropic => "max_tokens",
+    };
+    serde_json::json!({
+        "model": model,
+        limit: 4_000,
+        "stream": stream,
+        "messages": [{"role": "user", "content": text}],
+    })
+}
+
+/// Asks and reads the whole reply.
+pub(crate) async fn ask(
+    address: SocketAddr,
+    dialect: Dialect,
+    extra: &[(&str, &str)],
+    body: &Value,
+) -> Reply {
+    start(address, dialect, extra, body).await.read().await
+}
+
+/// Asks and waits for the head of the reply.
+pub(crate) async fn start(
+    address: SocketAddr,
+    dialect: Dialect,
+    extra: &[(&str, &str)],
+    body: &Value,
+) -> Open {
+    let mut headers = headers_of(dialect).to_vec();
+    headers.extend_from_slice(extra);
+    open(address, "POST", path_of(dialect), &headers, body.to_string()).await
+}
+
+/// Writes bytes as they are, and reads until the other side hangs up or has answered with a whole body.
+pub(crate) async fn raw(address: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // A server that has heard enough may hang up before all is written: its answer is still there.
+    let written = stream.write_all(bytes).await;
+    let answer = read_answer(&mut stream).await;
+    assert!(written.is_ok() || !answer.is_empty(), "{written:?}");
+    answer
+}
+
+/// Reads until the other side hangs up or has answered with a whole body.
+pub(crate) async fn read_answer(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    let mut buffer = vec![0; 65_536];
+    loop {
+        let read = timeout(PATIENCE, stream.read(&mut buffer)).await.expect("an answer in time");
+        match read {
+            Ok(0) | Err(_) => break,
+            Ok(length) => answer.extend_from_slice(&buffer[..length]),
+        }
+        let text = String::from_utf8_lossy(&answer);
+        if let Some((head, body)) = text.split_once("\r\n\r\n")
+            && let Some(length) = head.lines().find_map(|line| line.strip_prefix("content-length: "))
+            && body.len() >= length.parse().unwrap()
+        {
+            break;
+        }
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
