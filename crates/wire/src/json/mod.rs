@@ -3,6 +3,7 @@
 //! Everything that reads here expects a body that passed [`check_depth`]. Nothing here knows a dialect.
 
 mod depth;
+mod object;
 mod place;
 mod read;
 mod splice;
@@ -10,8 +11,7 @@ mod write;
 
 pub use depth::check_depth;
 
-pub(crate) use read::{
-    Extras, Listed, Rest, Skipped, Text, Whole, keep, key_under, object, read, read_frame, read_reply,
-};
+pub(crate) use object::{Extras, Rest, Skipped, keep, key_under, object};
+pub(crate) use read::{Listed, Text, Whole, read, read_frame, read_reply};
 pub(crate) use splice::{span, splice};
 pub(crate) use write::{Array, Object, object as write_object, string};

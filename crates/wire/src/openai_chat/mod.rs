@@ -13,6 +13,8 @@ mod reply;
 mod request;
 mod stream;
 mod tap;
+#[cfg(test)]
+mod tests;
 mod usage;
 
 use stepwell_types::{CallId, Dialect, Failure};

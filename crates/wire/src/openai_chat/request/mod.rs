@@ -1,5 +1,7 @@
 //! Requests: read into the superset here, written from it in `write`.
 
+mod fitting;
+mod messages;
 mod write;
 
 use std::borrow::Cow;

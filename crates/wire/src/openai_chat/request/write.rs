@@ -5,9 +5,10 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::super::message::write_image;
-use crate::chat::{Chat, Extra, Format, Part, Role, Source, Thinking, Tool, ToolChoice, Turn};
-use crate::json::{Array, Object, Text, key_under, write_object};
+use super::fitting::fitting;
+use super::messages::Messages;
+use crate::chat::{Chat, Extra, Format, Role, Thinking, Tool, ToolChoice};
+use crate::json::{Object, Text, key_under, write_object};
 use crate::{Edits, Losses, Quirks, Written};
 
 /// Fields of the body that only OpenAI has: they come from one of its own clients and go out as they came in.
@@ -39,8 +40,7 @@ const OWN: [&str; 22] = [
 /// How many stop sequences OpenAI takes.
 const STOPS: usize = 4;
 
-/// The longest id of a tool call, and the longest name of a user, that OpenAI takes.
-const ID_LIMIT: usize = 40;
+/// The longest name of a user that OpenAI takes.
 const USER_LIMIT: usize = 64;
 
 /// Writes a request.
@@ -109,7 +109,7 @@ struct Kind<'a> {
     custom: Option<&'a RawValue>,
 }
 
-fn is_kind(value: &RawValue, kinds: &[&str]) -> bool {
+pub(super) fn is_kind(value: &RawValue, kinds: &[&str]) -> bool {
     let read: Option<Kind<'_>> = serde_json::from_str(value.get()).ok();
     read.and_then(|read| read.kind).is_some_and(|kind| kinds.contains(&&*kind.0))
 }
@@ -220,224 +220,4 @@ fn response_format(format: &Format<'_>, object: &mut Object<'_>) {
             });
         }
     });
-}
-
-/// `text`, or where it is longer than OpenAI takes, a name made from it: always the same one, and another for every
-/// other text. A call and its results stand in one request, so they still match.
-fn fitting<'t>(text: &'t str, limit: usize, prefix: &str) -> Cow<'t, str> {
-    if text.len() <= limit {
-        return Cow::Borrowed(text);
-    }
-    // FNV-1a, 128 bits.
-    let hash = text.bytes().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128, |hash, byte| {
-        (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
-    });
-    Cow::Owned(format!("{prefix}{hash:032x}"))
-}
-
-/// Writes the messages of one turn.
-struct Messages<'w> {
-    path: &'w str,
-    losses: &'w mut Losses,
-    quirks: Quirks,
-}
-
-impl Messages<'_> {
-    fn turn(&mut self, turn: &Turn<'_>, messages: &mut Array<'_>) {
-        self.note_marks(&turn.parts, self.path);
-        match turn.role {
-            Role::System => self.message("system", &turn.parts, messages),
-            Role::Developer if self.quirks.no_developer_role => self.message("system", &turn.parts, messages),
-            Role::Developer => self.message("developer", &turn.parts, messages),
-            Role::User => self.user(&turn.parts, messages),
-            Role::Assistant => self.assistant(&turn.parts, messages),
-        }
-    }
-
-    /// OpenAI has cache marks of its own kind: those of another provider are lost.
-    fn note_marks(&mut self, parts: &[Part<'_>], path: &str) {
-        for (index, part) in parts.iter().enumerate() {
-            let (Part::Text { cache, .. }
-            | Part::Image { cache, .. }
-            | Part::Document { cache, .. }
-            | Part::ToolCall { cache, .. }
-            | Part::ToolResult { cache, .. }) = part
-            else {
-                continue;
-            };
-            if cache.is_some() {
-                self.losses.note(format!("{path}/{index}/cache_control"));
-            }
-            if let Part::ToolResult { parts, .. } = part {
-                self.note_marks(parts, &format!("{path}/{index}/content"));
-            }
-        }
-    }
-
-    /// Results of tools are messages of their own and stand first, right behind the calls they answer. What they hold
-    /// beside text goes into the user's message: OpenAI's tools give text only.
-    fn user(&mut self, parts: &[Part<'_>], messages: &mut Array<'_>) {
-        let mut said: Vec<(String, &Part<'_>)> = Vec::with_capacity(parts.len());
-        for (index, part) in parts.iter().enumerate() {
-            let path = format!("{}/{index}", self.path);
-            let Part::ToolResult { id, parts, is_error, .. } = part else {
-                said.push((path, part));
-                continue;
-            };
-            if *is_error {
-                self.losses.note(format!("{path}/is_error"));
-            }
-            let (text, other): (Vec<_>, Vec<_>) = parts
-                .iter()
-                .enumerate()
-                .map(|(at, part)| (format!("{path}/content/{at}"), part))
-                .partition(|(_, part)| matches!(part, Part::Text { .. }));
-            said.extend(other);
-            messages.object(|message| {
-                message.string("role", "tool");
-                message.string("tool_call_id", &fitting(id, ID_LIMIT, "call_"));
-                self.content(message, &text);
-            });
-        }
-        let is_all_results = said.is_empty() && !parts.is_empty();
-        if !is_all_results {
-            messages.object(|message| {
-                message.string("role", "user");
-                self.content(message, &said);
-            });
-        }
-    }
-
-    fn message(&mut self, role: &str, parts: &[Part<'_>], messages: &mut Array<'_>) {
-        let parts: Vec<_> =
-            parts.iter().enumerate().map(|(index, part)| (format!("{}/{index}", self.path), part)).collect();
-        messages.object(|message| {
-            message.string("role", role);
-            self.content(message, &parts);
-        });
-    }
-
-    fn assistant(&mut self, parts: &[Part<'_>], messages: &mut Array<'_>) {
-        let mut said = Vec::with_capacity(parts.len());
-        let mut calls = Vec::new();
-        let (mut thinking, mut refusal) = (Vec::new(), Vec::new());
-        for (index, part) in parts.iter().enumerate() {
-            match part {
-                Part::ToolCall { id, name, arguments, .. } => calls.push((id, name, arguments)),
-                Part::Refusal { text } => refusal.push(&**text),
-                Part::Thinking { text, signature: None } => thinking.push(&**text),
-                part => said.push((format!("{}/{index}", self.path), part)),
-            }
-        }
-        messages.object(|message| {
-            message.string("role", "assistant");
-            if !thinking.is_empty() {
-                message.joined("reasoning_content", &thinking);
-            }
-            let said = self.sayable(said);
-            if said.is_empty() && (!calls.is_empty() || !refusal.is_empty()) {
-                message.null("content");
-            } else {
-                self.content(message, &said);
-            }
-            if !refusal.is_empty() {
-                message.joined("refusal", &refusal);
-            }
-            if !calls.is_empty() {
-                message.array("tool_calls", |items| {
-                    for (id, name, arguments) in calls {
-                        items.object(|call| {
-                            call.string("id", &fitting(id, ID_LIMIT, "call_"));
-                            call.string("type", "function");
-                            call.object("function", |function| {
-                                function.string("name", name);
-                                function
-                                    .string("arguments", if arguments.is_empty() { "{}" } else { arguments });
-                            });
-                        });
-                    }
-                });
-            }
-        });
-    }
-
-    /// The parts that OpenAI has a form for; the others are lost.
-    fn sayable<'p, 'a>(&mut self, parts: Vec<(String, &'p Part<'a>)>) -> Vec<(String, &'p Part<'a>)> {
-        parts
-            .into_iter()
-            .filter(|(path, part)| {
-                let sayable = match part {
-                    Part::Text { .. } => true,
-                    Part::Image { source, .. } => matches!(source, Source::Url(_) | Source::Base64 { .. }),
-                    Part::Document { source, .. } => match source {
-                        Source::Base64 { .. } | Source::Text(_) => true,
-                        Source::File(id) => id.starts_with("file-"),
-                        Source::Url(_) => false,
-                    },
-                    Part::Other(extra) => is_kind(extra.value, &["input_audio", "file", "image_url"]),
-                    _ => false,
-                };
-                if !sayable {
-                    self.losses.note(match part {
-                        Part::Other(extra) => extra.path.clone(),
-                        _ => path.clone(),
-                    });
-                }
-                sayable
-            })
-            .collect()
-    }
-
-    /// Writes `content`: text alone as a string, anything else as parts.
-    fn content(&mut self, message: &mut Object<'_>, parts: &[(String, &Part<'_>)]) {
-        let parts = self.sayable(parts.to_vec());
-        match parts.as_slice() {
-            [] => message.string("content", ""),
-            [(_, Part::Text { text, .. })] => message.string("content", text),
-            parts => message.array("content", |items| {
-                for (_, part) in parts {
-                    write_part(part, items);
-                }
-            }),
-        }
-    }
-}
-
-fn write_part(part: &Part<'_>, items: &mut Array<'_>) {
-    match part {
-        Part::Text { text, .. } | Part::Document { source: Source::Text(text), .. } => items.object(|item| {
-            item.string("type", "text");
-            item.string("text", text);
-        }),
-        Part::Image { source, detail, .. } => {
-            items.object(|item| write_image(item, source, detail.as_ref()));
-        }
-        Part::Document { source, name, .. } => items.object(|item| {
-            item.string("type", "file");
-            item.object("file", |file| match source {
-                Source::Base64 { media_type, data } => {
-                    file.string("filename", name.as_deref().unwrap_or("document"));
-                    file.joined("file_data", &["data:", media_type, ";base64,", data]);
-                }
-                Source::File(id) | Source::Url(id) | Source::Text(id) => file.string("file_id", id),
-            });
-        }),
-        Part::Other(extra) => items.raw(extra.value),
-        _ => {}
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_too_long_gets_a_name_of_its_own() {
-        let long = |last: char| format!("toolu_{}{last}", "x".repeat(60));
-        let (one, other) = (long('a'), long('b'));
-        assert_eq!(fitting("call_1", ID_LIMIT, "call_"), "call_1");
-        assert_eq!(fitting(&one, ID_LIMIT, "call_").len(), 37);
-        assert_eq!(fitting(&one, ID_LIMIT, "call_"), fitting(&one, ID_LIMIT, "call_"));
-        assert_ne!(fitting(&one, ID_LIMIT, "call_"), fitting(&other, ID_LIMIT, "call_"));
-    }
 }
