@@ -1,0 +1,42 @@
+"""Whether the ledger and the simulator's own account agree about a call, token by token and to the nano-dollar."""
+
+from decimal import Decimal
+
+TOKENS = [
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+]
+
+
+def audit(stack, call_id):
+    """Compares one call; returns it as the ledger has it."""
+    call = stack.call(call_id)
+    entries = [entry for entry in stack.entries_of(call_id) if entry["endpoint"] == "chat"]
+    by_id = {entry["id"]: entry for entry in entries}
+    for attempt in call["attempts"]:
+        where = f"call {call_id} attempt {attempt['number']} at {attempt['provider']}/{attempt['model']}"
+        if attempt["outcome"] == "ok" and call["endpoint"] == "chat":
+            entry = by_id.get(attempt["provider_id"])
+            assert entry, f"{where}: the simulator knows no reply {attempt['provider_id']}, only {list(by_id)}"
+            compare_finished(attempt, entry, where)
+        elif attempt["outcome"] in ("cut", "cancelled"):
+            assert attempt["cost_status"] != "exact", f"{where}: an unfinished reply has no exact cost"
+    if call["outcome"] == "ok" and all(entry["ended"] in ("finished", "error") for entry in entries):
+        billed = sum((Decimal(entry["billed_usd"]) for entry in entries), Decimal(0))
+        assert call["cost_usd"] is not None and Decimal(call["cost_usd"]) == billed, f"call {call_id}: cost"
+    return call
+
+
+def compare_finished(attempt, entry, where):
+    """A finished attempt is in both books alike."""
+    for name in TOKENS:
+        assert attempt[name] == entry["billed_usage"][name], f"{where}: {name}"
+    assert attempt["usage_source"] == "provider", where
+    assert attempt["cost_status"] == "exact", where
+    assert attempt["cost_usd"] == entry["billed_usd"], f"{where}: cost"
+    if attempt["bound_usd"] is not None:
+        assert Decimal(attempt["bound_usd"]) >= Decimal(entry["billed_usd"]), f"{where}: cost above its bound"

@@ -1,0 +1,124 @@
+"""Starts the programs, makes SDK clients that remember their calls, and audits every call after its test.
+
+    STEPWELL_BIN=target/debug/stepwell pytest tests/sdk                 # through Stepwell, both providers
+    SDK_TARGET=sim STEPWELL_BIN=... pytest tests/sdk                    # the SDKs straight at the simulator
+"""
+
+import os
+
+import anthropic
+import openai
+import pytest
+from audit import audit
+from stack import CLIENT_KEY, Stack, binary
+
+CALL_ID = "x-stepwell-call-id"
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory):
+    target = os.environ.get("SDK_TARGET", "stepwell")
+    assert target in ("stepwell", "sim"), f"SDK_TARGET is stepwell or sim, not {target}"
+    stack = Stack(tmp_path_factory.mktemp("stack"), binary(), target == "sim")
+    yield stack
+    codes = stack.stop()
+    assert set(codes.values()) == {0}, f"asked to stop, the programs ended with {codes}"
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
+@pytest.fixture(autouse=True)
+def only_through_stepwell(request, stack):
+    if stack.direct and request.node.get_closest_marker("gateway"):
+        pytest.skip("the simulator alone has no gateway")
+
+
+@pytest.fixture(params=["oai", "ant"])
+def provider(request, stack):
+    """The provider's dialect: with each SDK, both."""
+    own = "oai" if "openai" in request.module.__name__ else "ant"
+    if stack.direct and request.param != own:
+        pytest.skip("the simulator alone does not translate")
+    return request.param
+
+
+@pytest.fixture
+def model(stack, provider):
+    return stack.model(provider)
+
+
+@pytest.fixture
+def made(stack):
+    """The ids of the calls that this test makes. After it, ledger and simulator must agree about each."""
+    ids = []
+    yield ids
+    if not stack.direct:
+        for call_id in dict.fromkeys(ids):
+            audit(stack, call_id)
+
+
+@pytest.fixture
+def new_oai(stack, made):
+    """Makes OpenAI clients: no retries of their own unless asked, and each reply's call id is kept."""
+    http = openai.DefaultHttpx2Client(event_hooks={"response": [lambda reply: remember(made, reply)]})
+
+    def new(**options):
+        options = {"base_url": f"{stack.api_url}/v1", "api_key": CLIENT_KEY, "max_retries": 0} | options
+        return openai.OpenAI(http_client=http, **options)
+
+    yield new
+    http.close()
+
+
+@pytest.fixture
+def new_ant(stack, made):
+    """Makes Anthropic clients, likewise."""
+    http = anthropic.DefaultHttpxClient(event_hooks={"response": [lambda reply: remember(made, reply)]})
+
+    def new(**options):
+        options = {"base_url": stack.api_url, "api_key": CLIENT_KEY, "max_retries": 0} | options
+        return anthropic.Anthropic(http_client=http, **options)
+
+    yield new
+    http.close()
+
+
+@pytest.fixture
+def oai(new_oai):
+    return new_oai()
+
+
+@pytest.fixture
+def ant(new_ant):
+    return new_ant()
+
+
+@pytest.fixture
+async def async_oai(stack, made):
+    async def keep(reply):
+        remember(made, reply)
+
+    http = openai.DefaultAsyncHttpx2Client(event_hooks={"response": [keep]})
+    async with openai.AsyncOpenAI(
+        base_url=f"{stack.api_url}/v1", api_key=CLIENT_KEY, max_retries=0, http_client=http
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+async def async_ant(stack, made):
+    async def keep(reply):
+        remember(made, reply)
+
+    http = anthropic.DefaultAsyncHttpxClient(event_hooks={"response": [keep]})
+    async with anthropic.AsyncAnthropic(
+        base_url=stack.api_url, api_key=CLIENT_KEY, max_retries=0, http_client=http
+    ) as client:
+        yield client
+
+
+def remember(made, reply):
+    if CALL_ID in reply.headers:
+        made.append(reply.headers[CALL_ID])
