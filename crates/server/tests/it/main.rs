@@ -5,8 +5,6 @@ mod architecture;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
-mod crash;
-#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod harness;
