@@ -42,7 +42,7 @@ fn append(journal: &Journal, template: &CallRecord, calls: usize, clock: &dyn Cl
     let mut intent = fixture::intent(&call, 1);
     let before = measure(clock);
     for _ in 0..calls {
-        call.id = CallId::new(template.started);
+        call.id = CallId::new(clock.now());
         intent.call = call.id;
         if let Err(error) = journal.intent(&intent).and_then(|_| journal.call(&call)) {
             report(&format!("refused: {error}"));

@@ -149,15 +149,11 @@ fn was_durable(path: &Path, offset: u64) -> Result<bool, Error> {
     let bytes = fs::read(path).map_err(Error::io("read", path))?;
     let start = usize::try_from(offset).unwrap_or(usize::MAX);
     let tail = bytes.get(start..).unwrap_or_default();
-    if let Parsed::Partial(_) = frame::parse(tail) {
-        // One append that was cut off reaches to the end of the file: there is nothing behind it.
-        return Ok(false);
-    }
     let later = (1..tail.len()).filter_map(|at| match frame::parse(&tail[at..]) {
         Parsed::Frame(frame) => Some(frame),
         Parsed::Partial(_) | Parsed::Invalid(_) => None,
     });
-    Ok(later.into_iter().any(|frame| u64::from(frame.durable) > offset))
+    Ok(later.map(|frame| u64::from(frame.durable)).any(|durable| durable > offset))
 }
 
 fn truncate(path: &Path, length: u64) -> Result<(), Error> {

@@ -263,8 +263,9 @@ impl Work {
             self.noted = Some(checkpoint);
         }
         let recovered = read?;
-        self.note_progress(count, recovered, checkpoint.shipped);
-        if checkpoint.shipped >= end {
+        let position = self.tail.position();
+        self.note_progress(count, recovered, position);
+        if position >= end {
             self.shared.progress.lock().caught_up = began;
         }
         self.shared.journal.remove_before(self.kept_from())?;

@@ -57,9 +57,12 @@ impl Tail {
         })
     }
 
-    /// Everything before this has been read.
+    /// Everything before this has been read, and what dead processes left open before it has been ended.
     pub(super) fn position(&self) -> Position {
-        self.position
+        match self.first {
+            Some(first) => self.position.min(Position { offset: 0, ..first }),
+            None => self.position,
+        }
     }
 
     /// The checkpoint that holds once everything read so far is in the ledger.

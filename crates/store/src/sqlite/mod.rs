@@ -103,13 +103,18 @@ impl Drop for SqliteLedger {
     /// Ends what is under way and closes the file, so that the next open finds no work.
     fn drop(&mut self) {
         self.readers = None;
-        self.writer = None;
-        // The readers were started last and close first: the writer's close then folds the WAL in.
-        while let Some(thread) = self.threads.pop() {
-            if thread.join().is_err() {
-                tracing::error!("a ledger thread panicked");
-            }
+        // The writer's thread was started first. It closes last: only then is the write-ahead log folded in.
+        for thread in self.threads.drain(1.min(self.threads.len())..) {
+            join(thread);
         }
+        self.writer = None;
+        self.threads.drain(..).for_each(join);
+    }
+}
+
+fn join(thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        tracing::error!("a ledger thread panicked");
     }
 }
 
