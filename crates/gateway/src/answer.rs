@@ -109,18 +109,23 @@ impl Body for ReplyBody {
     }
 }
 
+/// Room for the headers of a usual reply: ours and those of the provider that pass.
+const HEADERS: usize = 24;
+
 /// A JSON reply.
 pub(crate) fn json(status: u16, body: impl Into<Bytes>) -> Response<ReplyBody> {
     let mut response = Response::new(ReplyBody::Whole(Some(body.into())));
+    response.headers_mut().reserve(HEADERS);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
-/// A stream of events.
-pub(crate) fn events(relay: Relay) -> Response<ReplyBody> {
-    let mut response = Response::new(ReplyBody::stream(relay));
+/// The head of a stream of events.
+pub(crate) fn events() -> Response<()> {
+    let mut response = Response::new(());
     let headers = response.headers_mut();
+    headers.reserve(HEADERS);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response

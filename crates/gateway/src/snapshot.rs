@@ -152,6 +152,11 @@ impl Provider {
     }
 }
 
+/// Carries the call's id to the provider, so that an attempt can be found on its side too. OpenAI documents it; others
+/// ignore it. It has its place among the fixed headers, and its value for each call.
+/// <https://platform.openai.com/docs/api-reference/debugging-requests>
+pub(crate) const CORRELATION: HeaderName = HeaderName::from_static("x-client-request-id");
+
 /// How a model at a provider differs from others of its dialect.
 fn quirks(kind: &ProviderKind, model: &str) -> Quirks {
     let of_model = model_quirks(model);
@@ -170,6 +175,7 @@ fn fixed_headers(settings: &ProviderSettings, origin: &Origin) -> Result<HeaderM
     headers.insert(HOST, origin.host_header().clone());
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+    headers.insert(CORRELATION, HeaderValue::from_static(""));
     headers.insert(USER_AGENT, HeaderValue::from_static(concat!("stepwell/", env!("CARGO_PKG_VERSION"))));
     for (name, value) in kind.fixed_headers {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));

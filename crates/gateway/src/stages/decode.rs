@@ -1,6 +1,8 @@
 //! decode: a request's bytes become a call: a typed head over the raw body.
 
+use std::error::Error;
 use std::future::poll_fn;
+use std::io;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -95,6 +97,12 @@ fn too_slow() -> Failure {
     Failure::new(Code::RequestTimeout, "the body did not arrive in time (server.body_timeout)")
 }
 
+/// Framing that HTTP does not allow is the client's mistake; anything else that ends a body early is the client's end.
 fn unreadable(error: &hyper::Error) -> Failure {
-    Failure::new(Code::InvalidRequest, "the body could not be read to its end").detail(error.to_string())
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    let code = match cause.map(io::Error::kind) {
+        Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => Code::InvalidRequest,
+        _ => Code::ClientClosed,
+    };
+    Failure::new(code, "the body could not be read to its end").detail(error.to_string())
 }

@@ -1,7 +1,7 @@
 //! settle: the call's final is written, then its reply may go.
 
 use http::Response;
-use stepwell_types::{Dialect, Outcome, Stage};
+use stepwell_types::{Code, Dialect, Outcome, Stage};
 use stepwell_wire::codec;
 
 use crate::answer::{Answer, Refusal, ReplyBody, events, json};
@@ -22,7 +22,6 @@ pub(crate) fn answered(answer: Answer, mut open: OpenCall) -> Response<ReplyBody
             open.close(Outcome::Ok, None, OK);
             let mut response = json(OK, body);
             let own = response.headers_mut();
-            own.reserve(20);
             if let Some(target) = &target {
                 headers::pass_back(&upstream, target.provider.kind, own);
                 headers::put_target(own, target);
@@ -32,13 +31,12 @@ pub(crate) fn answered(answer: Answer, mut open: OpenCall) -> Response<ReplyBody
             response
         }
         Answer::Stream(committed) => {
-            let mut own = http::HeaderMap::with_capacity(20);
-            headers::pass_back(&committed.exchange.head().headers, committed.target.provider.kind, &mut own);
-            headers::put_target(&mut own, &committed.target);
-            headers::put_call(&mut own, &open, Stage::Attempt);
-            let mut response = events(Relay::new(*committed, open));
-            response.headers_mut().extend(own);
-            response
+            let mut response = events();
+            let own = response.headers_mut();
+            headers::pass_back(&committed.exchange.head().headers, committed.target.provider.kind, own);
+            headers::put_target(own, &committed.target);
+            headers::put_call(own, &open, Stage::Attempt);
+            response.map(|()| ReplyBody::stream(Relay::new(*committed, open)))
         }
     }
 }
@@ -52,7 +50,8 @@ pub(crate) fn refused(refusal: Refusal, mut open: OpenCall, dialect: Dialect) ->
     let verbatim = upstream.as_ref().and_then(|upstream| upstream.verbatim.clone());
     let body = verbatim.unwrap_or_else(|| codec(dialect).write_error(&failure, open.id()).into());
     open.record.reply_bytes = body.len() as u64;
-    open.close(Outcome::Failed, Some(failure.code), failure.status);
+    let outcome = if failure.code == Code::ClientClosed { Outcome::Cancelled } else { Outcome::Failed };
+    open.close(outcome, Some(failure.code), failure.status);
     let mut response = json(failure.status, body);
     let own = response.headers_mut();
     if let Some(upstream) = &upstream {

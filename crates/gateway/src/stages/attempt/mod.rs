@@ -23,7 +23,7 @@ use stepwell_wire::chat::Chat;
 use self::encode::Encoded;
 use crate::answer::{Answer, Refusal};
 use crate::open_call::{Billing, OpenCall, Seen};
-use crate::snapshot::Target;
+use crate::snapshot::{CORRELATION, Target};
 use crate::stages::admit::Admitted;
 use crate::stages::decode::Call;
 use crate::stages::plan::Plan;
@@ -107,7 +107,6 @@ fn request(
     open: &OpenCall,
 ) -> Result<Request<Full<bytes::Bytes>>, Failure> {
     const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-    const CORRELATION: HeaderName = HeaderName::from_static("x-client-request-id");
     let mut headers = target.provider.headers.clone();
     if target.provider.dialect == call.dialect {
         for name in target.provider.kind.forward_request_headers {
