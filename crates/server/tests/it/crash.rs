@@ -6,6 +6,7 @@
 mod account;
 mod books;
 mod http;
+mod left_behind;
 mod load;
 mod process;
 mod request;
@@ -27,6 +28,8 @@ const USUAL_KILLS: u32 = 50;
 const KILLS: &str = "STEPWELL_CRASH_KILLS";
 /// The variable that sets the seed of all random choices.
 const SEED: &str = "STEPWELL_CRASH_SEED";
+/// Segments that are begun, carried over and removed often.
+const SMALL_SEGMENTS: &str = "segment_bytes = \"1MB\"\nmax_bytes = \"64MB\"";
 /// Clients at once.
 const CLIENTS: usize = 32;
 /// The longest a process lives between being ready and being killed.
@@ -46,7 +49,7 @@ async fn after_kills_under_load_the_ledger_is_the_providers_account() {
     let sim = Sim::bind(([127, 0, 0, 1], 0).into(), sim_options()).await.unwrap();
     let oracle = sim.oracle();
     script(&sim);
-    let place = Place::new("crash", sim.local_addr());
+    let place = Place::new("crash", sim.local_addr(), SMALL_SEGMENTS);
     tokio::spawn(sim.run(std::future::pending()));
 
     let load = Load::start(place.listen, CLIENTS, &mut random);
@@ -102,7 +105,7 @@ async fn a_first_start_that_is_killed_leaves_a_journal_and_a_ledger_the_next_one
     let seed = from_environment(SEED).unwrap_or_else(|| fastrand::u64(..));
     println!("{SEED}={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
-    let place = Place::new("first-start", ([127, 0, 0, 1], 9).into());
+    let place = Place::new("first-start", ([127, 0, 0, 1], 9).into(), SMALL_SEGMENTS);
     let usual = {
         let mut gateway = place.start();
         let usual = gateway.ready().await;

@@ -274,7 +274,7 @@ fn entries(oracle: &Oracle) -> HashMap<(String, Dialect), Vec<OracleEntry>> {
 
 /// Every call in the ledger with its attempts.
 async fn ledger(place: &Place, expected: usize) -> Vec<CallRecord> {
-    let ledger = SqliteLedger::open(&place.data().join("ledger.db"), SystemClock::new().now()).unwrap();
+    let ledger = SqliteLedger::open(&place.ledger(), SystemClock::new().now()).unwrap();
     let (tenant, all) = (Tenant::only(), CallFilter::default());
     let mut calls = Vec::with_capacity(expected);
     let mut cursor = None;

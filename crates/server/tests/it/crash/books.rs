@@ -162,7 +162,7 @@ fn model_row(row: &Value) -> Option<((String, String), (u64, NanoUsd))> {
 }
 
 /// Waits until nothing of the journal is missing in the ledger.
-async fn wait_until_shipped(admin: SocketAddr) {
+pub(super) async fn wait_until_shipped(admin: SocketAddr) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let status = ask(admin, "/admin/v1/status").await;
@@ -174,7 +174,7 @@ async fn wait_until_shipped(admin: SocketAddr) {
     }
 }
 
-async fn ask(admin: SocketAddr, path: &str) -> Value {
+pub(super) async fn ask(admin: SocketAddr, path: &str) -> Value {
     let (status, body) = http::get(admin, path).await.unwrap();
     assert_eq!(status, 200, "{path}: {}", String::from_utf8_lossy(&body));
     serde_json::from_slice(&body).unwrap()

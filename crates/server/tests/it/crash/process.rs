@@ -27,12 +27,12 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// A place whose providers are both the simulator at `sim`.
-    pub(super) fn new(test: &str, sim: SocketAddr) -> Self {
+    /// A place whose providers are both the simulator at `sim`; `journal` is the config's section of that name.
+    pub(super) fn new(test: &str, sim: SocketAddr, journal: &str) -> Self {
         let dir = TestDir::new(test);
         let (listen, admin) = (free_address(), free_address());
         fs::write(dir.path().join("key"), "sk-crash").unwrap();
-        fs::write(dir.path().join("stepwell.toml"), configuration(listen, admin, sim)).unwrap();
+        fs::write(dir.path().join("stepwell.toml"), configuration(listen, admin, sim, journal)).unwrap();
         Self { dir, listen, admin, most_journal: AtomicU64::new(0) }
     }
 
@@ -50,6 +50,11 @@ impl Place {
             .spawn()
             .unwrap();
         Gateway { child, listen: self.listen, log: self.log(), began }
+    }
+
+    /// The ledger's file.
+    pub(super) fn ledger(&self) -> PathBuf {
+        self.data().join("ledger.db")
     }
 
     /// Where the data are.
@@ -117,6 +122,13 @@ impl Gateway {
         self.child.wait().unwrap();
     }
 
+    /// The most memory it had resident so far, in bytes.
+    pub(super) fn most_memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+        line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) << 10
+    }
+
     /// Asks it to stop and waits until it has.
     pub(super) async fn stop(mut self) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
@@ -164,7 +176,7 @@ fn free_address() -> SocketAddr {
     }
 }
 
-fn configuration(listen: SocketAddr, admin: SocketAddr, sim: SocketAddr) -> String {
+fn configuration(listen: SocketAddr, admin: SocketAddr, sim: SocketAddr, journal: &str) -> String {
     let mut text = format!(
         r#"data_dir = "data"
 [server]
@@ -172,8 +184,7 @@ listen = "{listen}"
 admin_listen = "{admin}"
 workers = 2
 [journal]
-segment_bytes = "1MB"
-max_bytes = "64MB"
+{journal}
 [log]
 level = "warn"
 format = "json"
