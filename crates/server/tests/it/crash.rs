@@ -36,6 +36,10 @@ const CLIENTS: usize = 32;
 const LONGEST_LIFE: Duration = Duration::from_millis(400);
 /// One kill in so many comes while the process is still starting.
 const STARTING: u32 = 5;
+/// One kill in so many, of processes that serve, comes after the process was asked to stop.
+const STOPPING: u32 = 8;
+/// The longest between being asked to stop and being killed.
+const LONGEST_STOP: Duration = Duration::from_millis(120);
 /// The most that segments may take at any time, in bytes: the journal must not grow with the number of kills.
 const MOST_JOURNAL: u64 = 12 << 20;
 
@@ -63,7 +67,13 @@ async fn after_kills_under_load_the_ledger_is_the_providers_account() {
         starts.push(gateway.ready().await);
         place.note_journal();
         sleep(LONGEST_LIFE.mul_f64(random.f64())).await;
-        load.kill(gateway, Life::Served).await;
+        if number % STOPPING == 1 {
+            gateway.ask_to_stop();
+            sleep(LONGEST_STOP.mul_f64(random.f64())).await;
+            load.kill(gateway, Life::Stopping).await;
+        } else {
+            load.kill(gateway, Life::Serving).await;
+        }
     }
 
     let mut gateway = place.start();
@@ -97,7 +107,7 @@ async fn killed_while_starting(
     let usual = starts.iter().min().copied().unwrap_or_default();
     let gateway = place.start();
     sleep(usual.mul_f64(random.f64() * 1.2)).await;
-    load.kill(gateway, Life::Started).await;
+    load.kill(gateway, Life::Starting).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -125,10 +125,14 @@ impl Account {
         let mut line = |what: &str, value: String| {
             writeln!(text, "{what:<44} {value}").unwrap();
         };
-        let starting = log.kills.iter().filter(|kill| kill.life == Life::Started).count();
+        let at = |life| log.kills.iter().filter(|kill| kill.life == life).count();
+        let (starting, stopping) = (at(Life::Starting), at(Life::Stopping));
         let in_flight: usize = log.kills.iter().map(|kill| kill.in_flight).sum();
         let left: usize = log.kills.iter().map(|kill| kill.left).sum();
-        line("kills (of them while starting)", format!("{} ({starting})", log.kills.len()));
+        line(
+            "kills (of them while starting, stopping)",
+            format!("{} ({starting}, {stopping})", log.kills.len()),
+        );
         line("calls begun by clients", log.calls.len().to_string());
         line("calls in the ledger", self.calls.len().to_string());
         line("attempts in the ledger", self.pairs.len().to_string());

@@ -39,9 +39,11 @@ pub(super) enum Seen {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Life {
     /// After it had been ready.
-    Served,
+    Serving,
     /// While it started.
-    Started,
+    Starting,
+    /// After it had been asked to stop, if it had not stopped by then.
+    Stopping,
 }
 
 /// A call as its client knows it.
@@ -103,7 +105,9 @@ impl Load {
     /// Kills a process. No call begins meanwhile.
     pub(super) async fn kill(&self, mut gateway: Gateway, life: Life) {
         let mut log = self.log.lock().await;
-        block_in_place(|| gateway.kill());
+        block_in_place(
+            || if life == Life::Stopping { gateway.kill_unless_stopped() } else { gateway.kill() },
+        );
         let kill = Kill { life, in_flight: log.open, left: std::mem::take(&mut log.left) };
         log.kills.push(kill);
     }

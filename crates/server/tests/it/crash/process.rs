@@ -118,6 +118,10 @@ impl Gateway {
     /// Kills it and waits until it is gone. It must not have ended by itself.
     pub(super) fn kill(&mut self) {
         self.must_live();
+        self.end();
+    }
+
+    fn end(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -129,9 +133,23 @@ impl Gateway {
         line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) << 10
     }
 
+    /// Asks it to stop.
+    pub(super) fn ask_to_stop(&mut self) {
+        self.must_live();
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+    }
+
+    /// Kills it after it was asked to stop, unless it has stopped already.
+    pub(super) fn kill_unless_stopped(&mut self) {
+        match self.child.try_wait().unwrap() {
+            Some(status) => assert!(status.success(), "{status}: {}", self.tail()),
+            None => self.end(),
+        }
+    }
+
     /// Asks it to stop and waits until it has.
     pub(super) async fn stop(mut self) {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        self.ask_to_stop();
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
