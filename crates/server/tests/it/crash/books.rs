@@ -12,7 +12,7 @@ use super::account::Account;
 use super::http;
 
 /// How long the journal may take to reach the ledger.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Groups that sums are asked for by: each must add up to the whole.
 const GROUPS: [&str; 4] = ["provider,model", "requested_model,outcome", "dialect", "feature"];
 
@@ -81,7 +81,7 @@ impl Books {
 }
 
 /// The figures that must agree.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 struct Sums {
     calls: u64,
     attempts: u64,

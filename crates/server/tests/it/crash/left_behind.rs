@@ -64,7 +64,7 @@ async fn leave(place: &Place, shipped: u64, finals: u64) -> u64 {
     append(&journal, &*clock, shipped, true);
     let options = ShipperOptions::default();
     let shipper = Shipper::start(Arc::clone(&journal), ledger, options, Arc::clone(&clock)).unwrap();
-    shipper.close(Duration::from_secs(600)).await.unwrap();
+    shipper.close(Duration::from_mins(10)).await.unwrap();
     drop(shipper);
     append(&journal, &*clock, OPEN, false);
     append(&journal, &*clock, finals - shipped, true);

@@ -16,7 +16,7 @@ use super::request::{self, Plan};
 /// How long a client waits before it connects again.
 const AGAIN: Duration = Duration::from_millis(3);
 /// How long a call may take: only what hangs takes so long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What a client saw of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

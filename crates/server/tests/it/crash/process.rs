@@ -1,5 +1,6 @@
 //! The real binary on one data directory: started, watched, killed.
 
+use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use tokio::time::{Instant, sleep};
 use super::{http, priced_models};
 
 /// How long a start may take, and a stop: generous, so that only what hangs fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A directory with a configuration, the data and the log of every process that ran there.
 pub(super) struct Place {
@@ -227,10 +228,12 @@ api_key = "file:key"
             assert_eq!(prices.cache_write_1h, 2 * prices.input);
             let [input, output, read, write] =
                 [prices.input, prices.output, prices.cache_read, prices.cache_write_5m].map(dollars);
-            text.push_str(&format!(
+            write!(
+                text,
                 "[providers.{provider}.prices.{model}]\ninput = {input}\noutput = {output}\ncache_read = {read}\n\
                  cache_write = {write}\n"
-            ));
+            )
+            .unwrap();
         }
     }
     text

@@ -116,7 +116,9 @@ fn text(random: &mut fastrand::Rng) -> String {
         random.u32(..)
     );
     if random.u8(..100) < 16 {
-        text.push_str(&format!("[[fault:{}]]", FAULTS[random.usize(..FAULTS.len())]));
+        text.push_str("[[fault:");
+        text.push_str(FAULTS[random.usize(..FAULTS.len())]);
+        text.push_str("]]");
     }
     text
 }
