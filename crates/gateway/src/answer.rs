@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use stepwell_types::{CallId, Failure};
@@ -138,6 +138,9 @@ pub(crate) fn refuse_at_door(refused: &Refused) -> Response<ReplyBody> {
     let mut response = json(refused.failure.status, body);
     if let Some(after) = refused.failure.retry_after {
         headers::put_retry_after(response.headers_mut(), after);
+    }
+    if let Some(allow) = refused.allow {
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
     }
     response
 }

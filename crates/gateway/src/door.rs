@@ -33,6 +33,8 @@ pub(crate) struct CallDoor {
 pub(crate) struct Refused {
     pub(crate) failure: Failure,
     pub(crate) dialect: Dialect,
+    /// The method the path does take, where that is what is wrong.
+    pub(crate) allow: Option<&'static str>,
 }
 
 const CHAT: CallDoor = CallDoor { endpoint: Endpoint::Chat, dialect: Dialect::OpenaiChat };
@@ -43,7 +45,7 @@ const COUNT_TOKENS: CallDoor = CallDoor { endpoint: Endpoint::CountTokens, diale
 pub(crate) fn find<B>(request: &Request<B>, snapshot: &Snapshot) -> Result<Door, Refused> {
     let headers = request.headers();
     let dialect = dialect_of(request.uri().path(), headers);
-    let refused = |failure| Refused { failure, dialect };
+    let refused = |failure| Refused { failure, dialect, allow: None };
     let door = match (request.uri().path(), request.method()) {
         ("/v1/chat/completions", &Method::POST) => Door::Call(CHAT),
         ("/v1/messages", &Method::POST) => Door::Call(MESSAGES),
@@ -54,7 +56,7 @@ pub(crate) fn find<B>(request: &Request<B>, snapshot: &Snapshot) -> Result<Door,
         (path, &Method::GET) if path.len() > MODEL.len() && path.starts_with(MODEL) => {
             Door::Model(dialect, decode_percent(&path[MODEL.len()..]))
         }
-        (path, method) => return Err(refused(nothing_here(path, method))),
+        (path, method) => return Err(nothing_here(path, method, dialect)),
     };
     check_origin(headers, request.uri(), snapshot).map_err(refused)?;
     if matches!(door, Door::Call(_)) {
@@ -74,19 +76,23 @@ fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
     }
 }
 
-fn nothing_here(path: &str, method: &Method) -> Failure {
-    let expected = match path {
-        "/v1/chat/completions" | "/v1/messages" | "/v1/messages/count_tokens" => "POST",
-        "/v1/models" | "/healthz" | "/readyz" => "GET",
-        _ => {
+fn nothing_here(path: &str, method: &Method, dialect: Dialect) -> Refused {
+    let allow = match path {
+        "/v1/chat/completions" | "/v1/messages" | "/v1/messages/count_tokens" => Some("POST"),
+        "/v1/models" | "/healthz" | "/readyz" => Some("GET"),
+        _ => (path.len() > MODEL.len() && path.starts_with(MODEL)).then_some("GET"),
+    };
+    let failure = match allow {
+        Some(allow) => Failure::new(Code::MethodNotAllowed, format!("{path} takes {allow}, not {method}")),
+        None => {
             let message = format!(
                 "there is nothing at {method} {path}. there are POST /v1/chat/completions, POST /v1/messages, \
                  POST /v1/messages/count_tokens and GET /v1/models"
             );
-            return Failure::new(Code::NotFound, message);
+            Failure::new(Code::NotFound, message)
         }
     };
-    Failure::new(Code::MethodNotAllowed, format!("{path} takes {expected}, not {method}"))
+    Refused { failure, dialect, allow }
 }
 
 /// Loopback is not trust: a page in a browser on this machine can reach it. Its requests carry a foreign `origin`, or,
