@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use crate::gate::Gate;
 use crate::pool::Lease;
 use crate::stream::Stream;
 use crate::{Error, Limits, Origin};
@@ -28,6 +29,7 @@ pub(crate) struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
     driver: Pin<Box<http1::Connection<TokioIo<Stream>, Full<Bytes>>>>,
     ended: bool,
+    gate: Gate,
     _lease: Lease,
 }
 
@@ -62,13 +64,21 @@ impl Connection {
             .handshake(TokioIo::new(stream))
             .await
             .map_err(Error::NoReply)?;
-        Ok(Self { sender, driver: Box::pin(driver), ended: false, _lease: lease })
+        Ok(Self { sender, driver: Box::pin(driver), ended: false, gate: Gate::new(), _lease: lease })
     }
 
-    /// Moves what can be moved.
-    pub(crate) fn drive(&mut self, cx: &mut Context<'_>) {
-        // How the driver ended is told again, with its cause, by the reply or its body.
-        self.ended = self.ended || self.driver.as_mut().poll(cx).is_ready();
+    /// Polls `step` as long as the connection has something to do, moving before each time what can be moved.
+    pub(crate) fn pass<T>(
+        &mut self,
+        cx: &Context<'_>,
+        mut step: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let Self { driver, ended, gate, .. } = self;
+        gate.pass(cx, |cx| {
+            // How the driver ended is told again, with its cause, by the reply or its body.
+            *ended = *ended || driver.as_mut().poll(cx).is_ready();
+            step(cx)
+        })
     }
 
     /// Sends a request and drives until its reply has a head, or until `give_up` says so.
@@ -77,21 +87,19 @@ impl Connection {
         request: http::Request<Full<Bytes>>,
         mut give_up: impl FnMut(&mut Context<'_>) -> Poll<Error>,
     ) -> Result<http::Response<Incoming>, Error> {
-        let mut reply = pin!(self.sender.send_request(request));
-        let (driver, ended) = (&mut self.driver, &mut self.ended);
-        poll_fn(|cx| {
-            *ended = *ended || driver.as_mut().poll(cx).is_ready();
-            match reply.as_mut().poll(cx) {
-                Poll::Ready(reply) => Poll::Ready(reply.map_err(Error::NoReply)),
-                Poll::Pending => give_up(cx).map(Err),
-            }
+        let Self { sender, gate, .. } = self;
+        let mut reply = pin!(gate.hush(|| sender.send_request(request)));
+        poll_fn(|cx| match self.pass(cx, |cx| reply.as_mut().poll(cx)) {
+            Poll::Ready(reply) => Poll::Ready(reply.map_err(Error::NoReply)),
+            Poll::Pending => give_up(cx).map(Err),
         })
         .await
     }
 
     /// Whether another request can be sent now. Looks at the socket: a provider that hung up meanwhile is noticed.
-    pub(crate) fn is_reusable(&mut self, cx: &mut Context<'_>) -> bool {
-        self.drive(cx);
+    pub(crate) fn is_reusable(&mut self, cx: &Context<'_>) -> bool {
+        let polled = self.pass(cx, |_| Poll::<()>::Pending);
+        debug_assert!(polled.is_pending());
         !self.ended && self.sender.is_ready()
     }
 }

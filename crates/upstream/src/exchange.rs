@@ -70,41 +70,44 @@ impl Exchange {
         cx: &mut Context<'_>,
         out: &mut Vec<Bytes>,
     ) -> Poll<Result<Progress, Error>> {
+        let Some(connection) = &mut self.connection else {
+            return Poll::Ready(Ok(Progress::End));
+        };
+        let body = &mut self.body;
         let mut gathered = 0;
-        loop {
-            let Some(connection) = &mut self.connection else {
-                return Poll::Ready(Ok(Progress::End));
-            };
-            connection.drive(cx);
-            match Pin::new(&mut self.body).poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    if let Ok(bytes) = frame.into_data() {
-                        gathered += bytes.len();
-                        out.push(bytes);
+        // Each pass moves bytes from the socket to the body, then takes from the body what is there.
+        let polled = connection.pass(cx, |cx| {
+            while gathered < BURST {
+                match std::task::ready!(Pin::new(&mut *body).poll_frame(cx)) {
+                    Some(Ok(frame)) => {
+                        if let Ok(bytes) = frame.into_data() {
+                            gathered += bytes.len();
+                            out.push(bytes);
+                        }
                     }
-                    if gathered >= BURST {
-                        break;
-                    }
+                    Some(Err(error)) => return Poll::Ready(Err(Error::Truncated(error))),
+                    None => return Poll::Ready(Ok(Progress::End)),
                 }
-                Poll::Ready(Some(Err(error))) => {
+            }
+            Poll::Ready(Ok(Progress::More))
+        });
+        match polled {
+            Poll::Ready(Ok(Progress::End)) => self.end(cx),
+            Poll::Ready(Err(_)) => self.connection = None,
+            Poll::Ready(Ok(Progress::More)) => {}
+            Poll::Pending if gathered > 0 => {}
+            Poll::Pending => {
+                return self.timer.poll(cx).map(|expired| {
                     self.connection = None;
-                    return Poll::Ready(Err(Error::Truncated(error)));
-                }
-                Poll::Ready(None) => {
-                    self.end(cx);
-                    return Poll::Ready(Ok(Progress::End));
-                }
-                Poll::Pending if gathered > 0 => break,
-                Poll::Pending => {
-                    return self.timer.poll(cx).map(|expired| {
-                        self.connection = None;
-                        Err(expired.into_error(Error::IdleTimeout))
-                    });
-                }
+                    Err(expired.into_error(Error::IdleTimeout))
+                });
             }
         }
         self.timer.expect_within(self.idle);
-        Poll::Ready(Ok(Progress::More))
+        match polled {
+            Poll::Ready(progress) => Poll::Ready(progress),
+            Poll::Pending => Poll::Ready(Ok(Progress::More)),
+        }
     }
 
     /// Reads the whole reply, at most `limit` bytes of it.
@@ -127,7 +130,7 @@ impl Exchange {
     }
 
     /// Gives the connection back, if it can serve again.
-    fn end(&mut self, cx: &mut Context<'_>) {
+    fn end(&mut self, cx: &Context<'_>) {
         if let Some(mut connection) = self.connection.take()
             && connection.is_reusable(cx)
         {

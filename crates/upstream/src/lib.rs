@@ -9,6 +9,7 @@
 mod connection;
 mod error;
 mod exchange;
+mod gate;
 mod origin;
 mod pool;
 mod stream;

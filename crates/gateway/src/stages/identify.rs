@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use stepwell_types::{Code, Failure, Tenant};
 
 use crate::open_call::OpenCall;
@@ -12,6 +12,12 @@ use crate::stages::decode::Call;
 /// The most tags a call may carry, and the longest a name or a value may be.
 const TAGS: usize = 16;
 const TEXT: usize = 128;
+
+const USER: HeaderName = HeaderName::from_static("x-stepwell-user");
+const SESSION: HeaderName = HeaderName::from_static("x-stepwell-session");
+const TAG_LIST: HeaderName = HeaderName::from_static("x-stepwell-tags");
+const PRIORITY: HeaderName = HeaderName::from_static("x-stepwell-priority");
+const DEADLINE: HeaderName = HeaderName::from_static("x-stepwell-deadline-ms");
 
 /// A caller that is known.
 pub(crate) struct Caller {
@@ -24,12 +30,12 @@ pub(crate) struct Caller {
 pub(crate) fn caller(call: &Call, open: &mut OpenCall) -> Result<Caller, Failure> {
     let headers = &call.headers;
     let record = &mut open.record;
-    record.user = match text(headers, "x-stepwell-user")? {
+    record.user = match text(headers, &USER)? {
         Some(user) => Some(Arc::from(user)),
         None => call.head.user.clone(),
     };
-    record.session = text(headers, "x-stepwell-session")?.map(Arc::from);
-    record.tags = match text_of(headers, "x-stepwell-tags", TAGS * TEXT)? {
+    record.session = text(headers, &SESSION)?.map(Arc::from);
+    record.tags = match text_of(headers, &TAG_LIST, TAGS * TEXT)? {
         Some(tags) => read_tags(tags)?,
         None => call
             .head
@@ -47,11 +53,11 @@ pub(crate) fn caller(call: &Call, open: &mut OpenCall) -> Result<Caller, Failure
     Ok(caller)
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, Failure> {
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Failure> {
     text_of(headers, name, TEXT)
 }
 
-fn text_of<'a>(headers: &'a HeaderMap, name: &'static str, most: usize) -> Result<Option<&'a str>, Failure> {
+fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName, most: usize) -> Result<Option<&'a str>, Failure> {
     let Some(value) = headers.get(name) else { return Ok(None) };
     match value.to_str() {
         Ok(text) if text.len() <= most && !text.is_empty() => Ok(Some(text)),
@@ -61,21 +67,23 @@ fn text_of<'a>(headers: &'a HeaderMap, name: &'static str, most: usize) -> Resul
 
 /// Tags as `feature=search,market=nl`.
 fn read_tags(text: &str) -> Result<Vec<(Arc<str>, Arc<str>)>, Failure> {
-    const NAME: &str = "x-stepwell-tags";
     let mut tags: Vec<(Arc<str>, Arc<str>)> = Vec::new();
     for tag in text.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
         let pair = tag.split_once('=').map(|(name, value)| (name.trim(), value.trim()));
         let Some((name, value)) = pair.filter(|(name, value)| fits(name) && fits(value)) else {
-            let message = format!("{NAME}: `{tag}` is not name=value with 1 to {TEXT} characters each");
-            return Err(invalid(NAME, message));
+            let message = format!("{TAG_LIST}: `{tag}` is not name=value with 1 to {TEXT} characters each");
+            return Err(invalid(&TAG_LIST, message));
         };
         if tags.iter().any(|(known, _)| &**known == name) {
-            return Err(invalid(NAME, format!("{NAME}: the tag `{name}` is there twice")));
+            return Err(invalid(&TAG_LIST, format!("{TAG_LIST}: the tag `{name}` is there twice")));
         }
         tags.push((Arc::from(name), Arc::from(value)));
     }
     if tags.len() > TAGS {
-        return Err(invalid(NAME, format!("{NAME} carries {} tags: at most {TAGS} are allowed", tags.len())));
+        return Err(invalid(
+            &TAG_LIST,
+            format!("{TAG_LIST} carries {} tags: at most {TAGS} are allowed", tags.len()),
+        ));
     }
     Ok(tags)
 }
@@ -86,29 +94,28 @@ fn fits(text: &str) -> bool {
 
 /// The priority is checked here, so that a mistake is seen on day one; what it decides comes with load shedding.
 fn read_priority(headers: &HeaderMap) -> Result<(), Failure> {
-    const NAME: &str = "x-stepwell-priority";
-    match text(headers, NAME)? {
+    match text(headers, &PRIORITY)? {
         None | Some("critical" | "standard" | "sheddable") => Ok(()),
-        Some(other) => {
-            Err(invalid(NAME, format!("{NAME} is `{other}`: it must be critical, standard or sheddable")))
-        }
-    }
-}
-
-fn read_deadline(headers: &HeaderMap) -> Result<Option<Duration>, Failure> {
-    const NAME: &str = "x-stepwell-deadline-ms";
-    let Some(text) = text(headers, NAME)? else { return Ok(None) };
-    match text.parse::<u32>() {
-        Ok(millis) if millis > 0 => Ok(Some(Duration::from_millis(u64::from(millis)))),
-        _ => Err(invalid(
-            NAME,
-            format!("{NAME} is `{text}`: it must be a whole number of milliseconds, at least 1"),
+        Some(other) => Err(invalid(
+            &PRIORITY,
+            format!("{PRIORITY} is `{other}`: it must be critical, standard or sheddable"),
         )),
     }
 }
 
-fn invalid(header: &'static str, message: String) -> Failure {
-    Failure::new(Code::InvalidRequest, message).param(header)
+fn read_deadline(headers: &HeaderMap) -> Result<Option<Duration>, Failure> {
+    let Some(text) = text(headers, &DEADLINE)? else { return Ok(None) };
+    match text.parse::<u32>() {
+        Ok(millis) if millis > 0 => Ok(Some(Duration::from_millis(u64::from(millis)))),
+        _ => Err(invalid(
+            &DEADLINE,
+            format!("{DEADLINE} is `{text}`: it must be a whole number of milliseconds, at least 1"),
+        )),
+    }
+}
+
+fn invalid(header: &HeaderName, message: String) -> Failure {
+    Failure::new(Code::InvalidRequest, message).param(header.as_str())
 }
 
 #[cfg(test)]

@@ -3,31 +3,14 @@
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
-use stepwell_types::Code;
+use stepwell_types::{Code, Finish};
 
 use super::message::{self, Content, ToolCall, said};
 use super::usage::{self, Counts};
 use super::{finish, message::Arguments};
 use crate::chat::{Extra, Part, Reply};
-use crate::json::{Array, Object, Text, Whole, object, read_reply, write_object};
+use crate::json::{Array, Broken, Object, Scan, Text, Whole, object, read_reply, small, write_object};
 use crate::{Error, Losses, ReplyFacts, Written};
-
-object! {
-    /// A reply, but for what it says.
-    struct Envelope<'a> {
-        id: Text<'a> = "id",
-        model: Text<'a> = "model",
-        choices: Vec<Ending<'a>> = "choices",
-        usage: Counts = "usage",
-    }
-    skipping all
-}
-
-object! {
-    /// How an alternative ended.
-    struct Ending<'a> { index: u64 = "index", finish_reason: Text<'a> = "finish_reason" }
-    skipping all
-}
 
 object! {
     /// A whole reply.
@@ -67,18 +50,61 @@ fn no_choice() -> Error {
     Error::new(Code::UpstreamInvalid, "the provider's answer has no choices")
 }
 
-/// Reads what the record needs.
+/// Reads what the record needs, by a scan: the rest of the reply is not parsed.
 pub(super) fn facts(body: &[u8]) -> Result<ReplyFacts, Error> {
-    let reply: Envelope<'_> = read_reply(body)?;
-    let choices = reply.choices.filter(|choices| !choices.is_empty()).ok_or_else(no_choice)?;
-    let first = choices.iter().min_by_key(|choice| choice.index.unwrap_or(0));
-    let reason = first.and_then(|choice| choice.finish_reason.as_ref());
-    Ok(ReplyFacts {
-        id: reply.id.map(|id| id.0.into()),
-        model: reply.model.map(|model| model.0.into()),
-        finish: reason.map(|reason| finish::read(&reason.0)),
-        usage: reply.usage.and_then(|counts| counts.usage()),
-    })
+    let found = scan(body)
+        .map_err(|Broken| Error::new(Code::UpstreamInvalid, "the provider's answer is not JSON"))?;
+    if found.choices == 0 {
+        return Err(no_choice());
+    }
+    Ok(found.facts)
+}
+
+#[derive(Default)]
+struct Found {
+    facts: ReplyFacts,
+    choices: usize,
+}
+
+fn scan(body: &[u8]) -> Result<Found, Broken> {
+    let mut found = Found::default();
+    let facts = &mut found.facts;
+    let mut members = Scan::object(body)?;
+    while let Some((key, value)) = members.member()? {
+        match key {
+            b"id" => facts.id = small::<Option<Text<'_>>>(value)?.map(|id| id.0.into()),
+            b"model" => facts.model = small::<Option<Text<'_>>>(value)?.map(|model| model.0.into()),
+            b"choices" => (found.choices, facts.finish) = first_ending(value)?,
+            b"usage" => facts.usage = small::<Option<Counts>>(value)?.and_then(|counts| counts.usage()),
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+/// How many alternatives there are, and how the first of them ended.
+fn first_ending(choices: &[u8]) -> Result<(usize, Option<Finish>), Broken> {
+    let mut count = 0;
+    let mut first: Option<(u64, Option<Finish>)> = None;
+    let mut choices = Scan::array(choices)?;
+    while let Some(choice) = choices.element()? {
+        count += 1;
+        let (mut index, mut reason) = (0, None);
+        let mut members = Scan::object(choice)?;
+        while let Some((key, value)) = members.member()? {
+            match key {
+                b"index" => index = small::<Option<u64>>(value)?.unwrap_or(0),
+                b"finish_reason" => {
+                    reason = small::<Option<Text<'_>>>(value)?.map(|reason| finish::read(&reason.0))
+                }
+                _ => {}
+            }
+        }
+        if first.as_ref().is_none_or(|(least, _)| index < *least) {
+            first = Some((index, reason));
+        }
+    }
+    Ok((count, first.and_then(|(_, reason)| reason)))
 }
 
 /// Reads a whole reply.
