@@ -1,4 +1,4 @@
-"""Starts the programs, makes SDK clients that remember their calls, and audits every call after its test.
+"""Starts the programs, makes SDK clients that remember their calls, and audits every call in the end.
 
     STEPWELL_BIN=target/debug/stepwell pytest tests/sdk                 # through Stepwell, both providers
     SDK_TARGET=sim STEPWELL_BIN=... pytest tests/sdk                    # the SDKs straight at the simulator
@@ -20,9 +20,24 @@ def stack(tmp_path_factory):
     target = os.environ.get("SDK_TARGET", "stepwell")
     assert target in ("stepwell", "sim"), f"SDK_TARGET is stepwell or sim, not {target}"
     stack = Stack(tmp_path_factory.mktemp("stack"), binary(), target == "sim")
+    stack.made = {}
     yield stack
+    wrong = [] if stack.direct else audit_all(stack)
     codes = stack.stop()
     assert set(codes.values()) == {0}, f"asked to stop, the programs ended with {codes}"
+    assert not wrong, "\n".join(["ledger and simulator disagree:", *wrong])
+
+
+def audit_all(stack):
+    """Audits every call of every test; returns what is wrong, by test."""
+    wrong = []
+    for test, ids in stack.made.items():
+        for call_id in dict.fromkeys(ids):
+            try:
+                audit(stack, call_id)
+            except (AssertionError, TimeoutError) as error:
+                wrong.append(f"{test}: {error}")
+    return wrong
 
 
 def pytest_collection_modifyitems(items):
@@ -50,13 +65,9 @@ def model(stack, provider):
 
 
 @pytest.fixture
-def made(stack):
-    """The ids of the calls that this test makes. After it, ledger and simulator must agree about each."""
-    ids = []
-    yield ids
-    if not stack.direct:
-        for call_id in dict.fromkeys(ids):
-            audit(stack, call_id)
+def made(request, stack):
+    """The ids of the calls that this test makes. In the end, ledger and simulator must agree about each."""
+    return stack.made.setdefault(request.node.nodeid, [])
 
 
 @pytest.fixture
