@@ -26,13 +26,18 @@ fn run(calls: usize) -> Result<(), Error> {
     let opened = Journal::open(data_dir, JournalOptions::default(), clock.clone())?;
     let template = fixture::call_record(clock.now());
     append(&opened.journal, &template, calls, &*clock);
+    drop(opened);
+    let before = clock.now();
+    let data_dir = Arc::new(DataDir::open(directory.path())?);
+    let opened = Journal::open(data_dir, JournalOptions::default(), clock.clone())?;
+    report(&format!("opening the journal again: {} us", clock.now().as_micros() - before.as_micros()));
     ship_direct(directory.path(), &template, calls.min(200_000), &*clock)?;
     let ledger: Arc<dyn Ledger> =
         Arc::new(SqliteLedger::open(&directory.path().join("tail.db"), clock.now())?);
     let before = measure(&*clock);
     let shipper = Shipper::start(opened.journal, ledger, ShipperOptions::default(), clock.clone())?;
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|_| Error::Closed)?;
-    runtime.block_on(shipper.close(Duration::from_secs(600)))?;
+    runtime.block_on(shipper.close(Duration::from_mins(10)))?;
     show("journal to SQLite through the shipper", &before, &measure(&*clock), calls);
     Ok(())
 }
@@ -91,9 +96,9 @@ fn measure(clock: &dyn Clock) -> Measured {
 }
 
 fn show(what: &str, before: &Measured, after: &Measured, calls: usize) {
-    let each = |from: u64, to: u64| (to - from) as f64 / calls as f64;
+    let each = |from: u64, to: u64| (to - from) * 1_000 / calls as u64;
     report(&format!(
-        "{what}: {:.2} us wall, {:.2} us CPU per call",
+        "{what}: {} ns wall, {} ns CPU per call",
         each(before.wall_us, after.wall_us),
         each(before.cpu_us, after.cpu_us)
     ));

@@ -1,6 +1,6 @@
 //! A mergeable sketch of times: an HDR histogram with two significant digits, so every quantile is within 1%.
 //!
-//! Stored in the V2 form of HdrHistogram, uncompressed, which its implementations in other languages read as well.
+//! Stored in the V2 form of `HdrHistogram`, uncompressed, which its implementations in other languages read as well.
 //! A time is in microseconds and is kept up to a day.
 
 use hdrhistogram::Histogram;

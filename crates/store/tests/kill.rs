@@ -4,6 +4,8 @@
 //! journal has taken it. The short form kills ten times; `STEPWELL_KILLS=1000 cargo nextest run -p stepwell-store -E
 //! 'binary(kill)'` is the long one.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;

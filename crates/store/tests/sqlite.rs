@@ -1,5 +1,7 @@
 //! The SQLite ledger passes the suite, and what only a file can do.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
+
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;

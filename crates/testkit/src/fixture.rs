@@ -117,7 +117,7 @@ fn varied_call(rng: &mut Rng, from: Timestamp, span: Duration) -> CallRecord {
         rng,
         &[Outcome::Ok, Outcome::Ok, Outcome::Ok, Outcome::Failed, Outcome::Cut, Outcome::Cancelled],
     );
-    let duration_us = 1 + (rng.f64().powi(4) * 60_000_000.0) as u64;
+    let duration_us = 1_u64 << rng.u32(0..26) | rng.u64(0..1 << 20);
     let mut attempts: Vec<AttemptRecord> =
         (1..=rng.u8(0..=2)).map(|number| failed_attempt(number, started)).collect();
     if outcome != Outcome::Failed {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use stepwell_types::{CallRecord, Outcome};
+use stepwell_types::{CallRecord, NanoUsd, Outcome};
 
 /// The sums of a group of calls.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -42,8 +42,8 @@ pub fn sums_by<'c, K: Ord>(
             sums.attempts += 1;
             sums.input_tokens += attempt.usage.input_tokens;
             sums.output_tokens += attempt.usage.output_tokens;
-            sums.cost += attempt.cost.map_or(0, |cost| cost.as_nanos());
-            sums.charged += attempt.cost.or(attempt.bound).map_or(0, |cost| cost.as_nanos());
+            sums.cost += attempt.cost.map_or(0, NanoUsd::as_nanos);
+            sums.charged += attempt.cost.or(attempt.bound).map_or(0, NanoUsd::as_nanos);
         }
         if call.outcome != Outcome::Unknown {
             sums.durations_us.push(call.duration_us);

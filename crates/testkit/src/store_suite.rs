@@ -1,5 +1,7 @@
 //! The suite that every ledger passes, whatever database is behind it.
 
+#![expect(clippy::expect_used, reason = "a suite fails by panicking, as the tests it stands for do")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +13,12 @@ use stepwell_types::{CallId, CallRecord, Outcome, ReplicaId, Tenant, Timestamp};
 
 use crate::{Sums, fixture, percentile, sums_by};
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
+
+/// Whether a call should pass a filter.
+type Passes = fn(&CallRecord) -> bool;
+/// The value of a dimension.
+type Value = fn(&CallRecord) -> Option<String>;
 
 /// Runs every check, each on a ledger of its own that `new` gives.
 ///
@@ -171,8 +178,7 @@ async fn filters_pass_exactly_the_calls_they_name(ledger: &dyn Ledger) {
     let calls = varied(5, 500);
     ship(ledger, &calls).await;
     let any = CallFilter::default;
-    let noon = fixture::MORNING.plus(Duration::from_secs(4 * 60 * 60));
-    type Passes = fn(&CallRecord) -> bool;
+    let noon = fixture::MORNING.plus(Duration::from_hours(4));
     let cases: [(CallFilter, Passes); 11] = [
         (any(), |_| true),
         (CallFilter { since: Some(noon), ..any() }, |call| call.started >= morning_plus_hours(4)),
@@ -202,7 +208,7 @@ async fn filters_pass_exactly_the_calls_they_name(ledger: &dyn Ledger) {
 }
 
 fn morning_plus_hours(hours: u64) -> Timestamp {
-    fixture::MORNING.plus(Duration::from_secs(hours * 60 * 60))
+    fixture::MORNING.plus(Duration::from_hours(hours))
 }
 
 fn last(call: &CallRecord) -> Option<(&str, &str)> {
@@ -216,7 +222,6 @@ async fn rollups_add_up_to_the_calls(ledger: &dyn Ledger) {
         ship(ledger, batch).await;
     }
     let tenant = Tenant::only();
-    type Value = fn(&CallRecord) -> Option<String>;
     let whole_call: [(Dimension, Value); 6] = [
         (Dimension::Project, |call| Some(call.tenant.as_str().to_owned())),
         (Dimension::Route, |call| call.route.as_deref().map(str::to_owned)),
@@ -245,8 +250,8 @@ async fn steps_add_up_to_the_whole(ledger: &dyn Ledger) {
     ship(ledger, &calls).await;
     let tenant = Tenant::only();
     // A range whose ends are whole minutes only: days, hours and minutes all take part.
-    let since = fixture::MORNING.plus(Duration::from_secs(61 * 60));
-    let until = fixture::MORNING.plus(Duration::from_secs(40 * 60 * 60 + 17 * 60));
+    let since = fixture::MORNING.plus(Duration::from_mins(61));
+    let until = fixture::MORNING.plus(Duration::from_mins(40 * 60 + 17));
     let within: Vec<CallRecord> =
         of(&calls, &tenant).filter(|call| call.started >= since && call.started < until).cloned().collect();
     for (step, seconds) in
@@ -296,7 +301,7 @@ async fn percentiles_are_within_one_percent(ledger: &dyn Ledger) {
         ship(ledger, batch).await;
     }
     let tenant = Tenant::only();
-    let since = fixture::MORNING.plus(Duration::from_secs(90 * 60));
+    let since = fixture::MORNING.plus(Duration::from_mins(90));
     let query = UsageQuery { since, ..all_time(&[], Step::None) };
     let rows = usage(ledger, &tenant, &query).await;
     let within = of(&calls, &tenant).filter(|call| call.started >= since);

@@ -35,6 +35,7 @@ pub(super) struct Next {
 }
 
 /// What appends change.
+#[expect(clippy::struct_excessive_bools, reason = "each is a signal of its own between two threads")]
 pub(super) struct State {
     active: Arc<dyn SegmentFile>,
     pub(super) number: u64,
@@ -201,6 +202,37 @@ impl State {
         }
     }
 
+    /// Makes the next segment the active one, with space for every final that is promised.
+    fn roll(&mut self) -> Result<(), JournalError> {
+        if let Some(reason) = &self.failed {
+            return Err(JournalError::Failed(Arc::clone(reason)));
+        }
+        self.flush()?;
+        let Some(mut next) = self.next.take() else { return Err(JournalError::Full) };
+        let needed = segment::HEADER + self.reserved + frame::HEADER as u64;
+        if next.allocated < needed {
+            match next.file.allocate(next.allocated, needed - next.allocated) {
+                Ok(true) => next.allocated = needed,
+                Ok(false) => next.allocated = u64::MAX,
+                Err(error) => {
+                    self.next = Some(next);
+                    return Err(full(&error));
+                }
+            }
+        }
+        let sealed = std::mem::replace(&mut self.active, next.file);
+        self.unsynced.push((sealed, self.offset));
+        self.sealed.push_back((self.number, self.offset));
+        self.sealed_bytes += self.offset;
+        self.number += 1;
+        self.offset = segment::HEADER;
+        self.allocated = next.allocated;
+        self.durable = 0;
+        self.dirty = true;
+        self.hurry = false;
+        Ok(())
+    }
+
     fn write(&mut self, bytes: &[u8], durability: Durability) -> Result<(), JournalError> {
         if durability == Durability::Async {
             self.buffered.extend_from_slice(bytes);
@@ -346,40 +378,9 @@ impl Shared {
                 state.hurry = true;
                 self.upkeep.notify_one();
             }
-        } else if let Err(error) = self.roll(state) {
+        } else if let Err(error) = state.roll() {
             tracing::warn!(%error, "no new journal segment, the active one grows");
         }
-    }
-
-    /// Makes the next segment the active one, with space for every final that is promised.
-    pub(super) fn roll(&self, state: &mut State) -> Result<(), JournalError> {
-        if let Some(reason) = &state.failed {
-            return Err(JournalError::Failed(Arc::clone(reason)));
-        }
-        state.flush()?;
-        let Some(mut next) = state.next.take() else { return Err(JournalError::Full) };
-        let needed = segment::HEADER + state.reserved + frame::HEADER as u64;
-        if next.allocated < needed {
-            match next.file.allocate(next.allocated, needed - next.allocated) {
-                Ok(true) => next.allocated = needed,
-                Ok(false) => next.allocated = u64::MAX,
-                Err(error) => {
-                    state.next = Some(next);
-                    return Err(full(&error));
-                }
-            }
-        }
-        let sealed = std::mem::replace(&mut state.active, next.file);
-        state.unsynced.push((sealed, state.offset));
-        state.sealed.push_back((state.number, state.offset));
-        state.sealed_bytes += state.offset;
-        state.number += 1;
-        state.offset = segment::HEADER;
-        state.allocated = next.allocated;
-        state.durable = 0;
-        state.dirty = true;
-        state.hurry = false;
-        Ok(())
     }
 
     /// Creates the segment that will follow the active one. Only the upkeep thread calls it.

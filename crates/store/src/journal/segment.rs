@@ -13,8 +13,10 @@ use super::frame::{self, Parsed};
 use super::reader::Reader;
 use crate::{Error, Position};
 
+/// [`HEADER`], for arrays.
+pub(crate) const HEADER_BYTES: usize = 40;
 /// Bytes before a segment's first frame.
-pub(crate) const HEADER: u64 = 40;
+pub(crate) const HEADER: u64 = HEADER_BYTES as u64;
 /// The version of the segment's layout.
 const VERSION: u32 = 1;
 const MAGIC: &[u8; 8] = b"STEPWJNL";
@@ -39,8 +41,8 @@ pub(crate) fn list(dir: &Path) -> Result<Vec<u64>, Error> {
 }
 
 /// The header of a segment.
-pub(crate) fn header(replica: ReplicaId, number: u64) -> [u8; HEADER as usize] {
-    let mut bytes = [0; HEADER as usize];
+pub(crate) fn header(replica: ReplicaId, number: u64) -> [u8; HEADER_BYTES] {
+    let mut bytes = [0; HEADER_BYTES];
     bytes[..8].copy_from_slice(MAGIC);
     bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
     bytes[12..20].copy_from_slice(&number.to_le_bytes());
@@ -57,7 +59,7 @@ pub(crate) fn check_header(
     replica: ReplicaId,
     number: u64,
 ) -> Result<(), Error> {
-    let mut found = [0; HEADER as usize];
+    let mut found = [0; HEADER_BYTES];
     file.read_exact(&mut found).map_err(Error::io("read", path))?;
     if found == header(replica, number) {
         return Ok(());

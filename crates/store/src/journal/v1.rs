@@ -246,7 +246,10 @@ impl AttemptV1<'_> {
             first_byte_us: self.first_byte_us,
             status: self.status,
             outcome: *Outcome::ALL.get(usize::from(self.outcome))?,
-            code: code(self.code)?,
+            code: match self.code {
+                None => None,
+                Some(text) => Some(Code::from_text(text)?),
+            },
             served_model: self.served_model.map(Into::into),
             provider_id: self.provider_id.map(Into::into),
             finish: match self.finish {
@@ -318,7 +321,10 @@ impl CallV1<'_> {
             session: self.session.map(Into::into),
             tags: tags(self.tags),
             outcome: *Outcome::ALL.get(usize::from(self.outcome))?,
-            code: code(self.code)?,
+            code: match self.code {
+                None => None,
+                Some(text) => Some(Code::from_text(text)?),
+            },
             status: self.status,
             request_bytes: self.request_bytes,
             reply_bytes: self.reply_bytes,
@@ -338,14 +344,6 @@ impl CallV1<'_> {
 
 fn tags(list: List<'_, TagRecord, TagV1<'_>>) -> Vec<TagRecord> {
     list.into_values().into_iter().map(|TagV1(name, value)| (name.into(), value.into())).collect()
-}
-
-/// None where the text is no code of this version.
-fn code(text: Option<&str>) -> Option<Option<Code>> {
-    match text {
-        None => Some(None),
-        Some(text) => Code::from_text(text).map(Some),
-    }
 }
 
 fn clip(text: &str) -> &str {

@@ -210,7 +210,7 @@ impl Expected {
                 let call = self.open.swap_remove(which.index(self.open.len()));
                 // The final repeats what was recorded before, or leaves it out: the ledger holds the same.
                 let mut last = call.clone();
-                if last.id.as_bytes()[15] % 2 == 0 {
+                if last.id.as_bytes()[15].is_multiple_of(2) {
                     last.attempts.retain(|attempt| attempt.outcome == Outcome::Ok);
                 }
                 journal.call(&last).unwrap().wait().unwrap();
@@ -287,7 +287,7 @@ proptest! {
         expected.die();
         ledger.take_no_more_than(None);
         let last = process_of(&directory, &ledger);
-        block_on(last.shipper.close(Duration::from_secs(60))).unwrap();
+        block_on(last.shipper.close(Duration::from_mins(1))).unwrap();
         check(&ledger.calls(), &expected.ended)?;
         prop_assert_eq!(last.shipper.status().behind_bytes, 0);
     }

@@ -64,7 +64,7 @@ impl SqliteLedger {
         let (readers, questions) = mpsc::channel(MAX_WAITING);
         let questions = Arc::new(Mutex::new(questions));
         let mut ledger = Self { writer: Some(writer), readers: Some(readers), threads: Vec::new() };
-        ledger.spawn(path, "ledger-writer", move || write(connection, batches))?;
+        ledger.spawn(path, "ledger-writer", move || write(&connection, batches))?;
         for _ in 0..READERS {
             let mut side = ReadSide { connection: schema::open_reader(path)?, texts: Texts::default() };
             let questions = Arc::clone(&questions);
@@ -122,8 +122,8 @@ fn next(questions: &Mutex<mpsc::Receiver<Read>>) -> Option<Read> {
     questions.lock().blocking_recv()
 }
 
-fn write(connection: Connection, mut batches: mpsc::Receiver<Write>) {
-    let mut writer = match Writer::new(&connection) {
+fn write(connection: &Connection, mut batches: mpsc::Receiver<Write>) {
+    let mut writer = match Writer::new(connection) {
         Ok(writer) => writer,
         Err(error) => {
             tracing::error!(%error, "the ledger cannot be written");

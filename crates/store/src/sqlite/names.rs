@@ -13,9 +13,30 @@ use crate::Error;
 /// The most texts a cache holds; a full one is emptied.
 const MAX_CACHED: usize = 16_384;
 
+/// What a text is of. Neighbouring rows mostly have the same one, so the last id of each is at hand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Of {
+    Tenant,
+    Provider,
+    Model,
+    Route,
+    RequestedModel,
+    Endpoint,
+    CallDialect,
+    CallOutcome,
+    AttemptDialect,
+    AttemptOutcome,
+    Code,
+    ServedModel,
+    Finish,
+    CostStatus,
+    Tags,
+}
+
 /// Ids of texts, for the writer.
 pub(crate) struct Ids<'c> {
-    cache: HashMap<Box<str>, i64>,
+    last: [Option<(Arc<str>, i64)>; Of::Tags as usize + 1],
+    cache: HashMap<Arc<str>, i64>,
     find: Statement<'c>,
     insert: Statement<'c>,
 }
@@ -23,6 +44,7 @@ pub(crate) struct Ids<'c> {
 impl<'c> Ids<'c> {
     pub(crate) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
         Ok(Self {
+            last: Default::default(),
             cache: HashMap::new(),
             find: connection.prepare("SELECT id FROM names WHERE text = ?1")?,
             insert: connection.prepare("INSERT INTO names (text) VALUES (?1)")?,
@@ -30,8 +52,13 @@ impl<'c> Ids<'c> {
     }
 
     /// The id of a text, which is given one if it has none.
-    pub(crate) fn of(&mut self, text: &str) -> rusqlite::Result<i64> {
-        if let Some(id) = self.cache.get(text) {
+    pub(crate) fn of(&mut self, what: Of, text: &str) -> rusqlite::Result<i64> {
+        let last = &mut self.last[what as usize];
+        if let Some((_, id)) = last.as_ref().filter(|(last, _)| &**last == text) {
+            return Ok(*id);
+        }
+        if let Some((text, id)) = self.cache.get_key_value(text) {
+            *last = Some((Arc::clone(text), *id));
             return Ok(*id);
         }
         let id = match self.find.query_row([text], |row| row.get(0)).optional()? {
@@ -46,12 +73,13 @@ impl<'c> Ids<'c> {
     }
 
     /// The id of a text that may be none.
-    pub(crate) fn of_some(&mut self, text: Option<&str>) -> rusqlite::Result<Option<i64>> {
-        text.map(|text| self.of(text)).transpose()
+    pub(crate) fn of_some(&mut self, what: Of, text: Option<&str>) -> rusqlite::Result<Option<i64>> {
+        text.map(|text| self.of(what, text)).transpose()
     }
 
     /// Forgets all: ids given in a transaction that was rolled back are no ids.
     pub(crate) fn forget(&mut self) {
+        self.last = Default::default();
         self.cache.clear();
     }
 }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use rusqlite::{Connection, OptionalExtension, Statement, params};
-use stepwell_types::{AttemptRecord, CallRecord};
+use stepwell_types::{AttemptRecord, CallRecord, NanoUsd};
 
 use crate::sketch::Sketch;
 use crate::{Error, facts};
@@ -93,8 +93,8 @@ impl Sums {
         ] {
             *sum = sum.saturating_add(i64::try_from(tokens).unwrap_or(i64::MAX));
         }
-        self.cost = self.cost.saturating_add(attempt.cost.map_or(0, |cost| cost.as_nanos()));
-        self.charged = self.charged.saturating_add(facts::charged(attempt).map_or(0, |cost| cost.as_nanos()));
+        self.cost = self.cost.saturating_add(attempt.cost.map_or(0, NanoUsd::as_nanos));
+        self.charged = self.charged.saturating_add(facts::charged(attempt).map_or(0, NanoUsd::as_nanos));
     }
 
     fn add_call(&mut self, call: &CallRecord) {
@@ -209,6 +209,7 @@ fn admit(
 }
 
 type Sketches = (Sketch, Sketch);
+type Blob = Option<Vec<u8>>;
 
 impl<'c> Level<'c> {
     fn new(connection: &'c Connection, table: &str, minutes: i64) -> rusqlite::Result<Self> {
@@ -238,7 +239,7 @@ impl<'c> Level<'c> {
     /// The sketches of a group; none if there is no such group.
     fn find(&mut self, key: &Key) -> Result<Option<Sketches>, Error> {
         let k = key;
-        let blobs: Option<(Option<Vec<u8>>, Option<Vec<u8>>)> = self
+        let blobs: Option<(Blob, Blob)> = self
             .find
             .query_row(
                 params![

@@ -13,10 +13,10 @@ use crate::Error;
 
 /// Marks the file as a ledger of ours ("SWLD").
 const APPLICATION_ID: i32 = 0x5357_4c44;
-/// Each brings the schema from its index to the next version. Append-only.
-const MIGRATIONS: &[&str] = &[include_str!("schema_v1.sql")];
 /// The version this code reads and writes.
-pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
+pub(crate) const VERSION: u32 = 1;
+/// Each brings the schema from its index to the next version. Append-only.
+const MIGRATIONS: [&str; VERSION as usize] = [include_str!("schema_v1.sql")];
 /// The largest file that is checked when it was not closed properly: about 50 ms.
 const MAX_CHECKED: u64 = 16 << 20;
 

@@ -7,8 +7,11 @@ use crate::Error;
 /// Stands in rollups for tags and models beyond what rollups tell apart.
 pub(crate) const OTHER: &str = "(other)";
 
+/// A name and a value.
+pub(crate) type Tag = (Arc<str>, Arc<str>);
+
 /// The stored form, in a buffer that is used again.
-pub(crate) fn encode<'a>(tags: &[(Arc<str>, Arc<str>)], buffer: &'a mut Vec<u8>) -> &'a str {
+pub(crate) fn encode<'a>(tags: &[Tag], buffer: &'a mut Vec<u8>) -> &'a str {
     buffer.clear();
     let pairs = tags.iter().map(|(name, value)| (&**name, &**value));
     let mut json = serde_json::Serializer::new(&mut *buffer);
@@ -23,7 +26,7 @@ pub(crate) fn pair(name: &str, value: &str) -> String {
 }
 
 /// Reads the stored form.
-pub(crate) fn decode(text: Option<&str>) -> Result<Vec<(Arc<str>, Arc<str>)>, Error> {
+pub(crate) fn decode(text: Option<&str>) -> Result<Vec<Tag>, Error> {
     match text {
         None | Some(OTHER) => Ok(Vec::new()),
         Some(text) => {

@@ -8,7 +8,7 @@ use rusqlite::types::ToSql;
 use rusqlite::{Connection, Statement, params};
 use stepwell_types::{AttemptRecord, CallRecord, NanoUsd, Stage, Timestamp, UsageSource};
 
-use super::names::Ids;
+use super::names::{Ids, Of};
 use super::rollup::{self, Key, Rollups};
 use super::{database, tags};
 use crate::{Batch, Checkpoint, Error, Shipped, facts};
@@ -23,6 +23,8 @@ pub(crate) struct Writer<'c> {
     checkpoint: Statement<'c>,
     text: Vec<u8>,
     stages: Vec<u8>,
+    /// The tags of the call before, and their id: neighbours mostly have the same. No tags have the id 0.
+    last_tags: (Vec<tags::Tag>, i64),
 }
 
 impl<'c> Writer<'c> {
@@ -41,6 +43,7 @@ impl<'c> Writer<'c> {
                 )?,
                 text: Vec::new(),
                 stages: Vec::new(),
+                last_tags: (Vec::new(), 0),
             })
         };
         prepare().map_err(database("prepare its statements"))
@@ -55,6 +58,7 @@ impl<'c> Writer<'c> {
         });
         if result.is_err() {
             self.ids.forget();
+            self.last_tags = (Vec::new(), 0);
             self.rollups.forget();
             if !self.connection.is_autocommit()
                 && let Err(error) = self.connection.execute_batch("ROLLBACK")
@@ -74,7 +78,7 @@ impl<'c> Writer<'c> {
             inserted += usize::from(self.take_call(call, &mut sums).map_err(database("take a call"))?);
         }
         if inserted > 0 {
-            let other = self.ids.of(tags::OTHER).map_err(database("name the rest"))?;
+            let other = self.ids.of(Of::Tags, tags::OTHER).map_err(database("name the rest"))?;
             self.rollups.add(&sums, other)?;
         }
         if let Some(checkpoint) = &batch.checkpoint {
@@ -93,8 +97,8 @@ impl<'c> Writer<'c> {
         sums.add_call(key, call);
         for attempt in &call.attempts {
             let key = Key {
-                provider: self.ids.of(&attempt.target.provider)?,
-                model: self.ids.of(&attempt.target.model)?,
+                provider: self.ids.of(Of::Provider, &attempt.target.provider)?,
+                model: self.ids.of(Of::Model, &attempt.target.model)?,
                 ..key
             };
             self.insert_attempt(call, attempt, &key)?;
@@ -106,28 +110,42 @@ impl<'c> Writer<'c> {
     /// Where a call is counted. What a caller wrote as `model` is kept apart only for calls that reached a target:
     /// anyone can write anything.
     fn key(&mut self, call: &CallRecord, answering: Option<&AttemptRecord>) -> rusqlite::Result<Key> {
+        let tags = self.tags(call)?;
         let ids = &mut self.ids;
         Ok(Key {
-            tenant: ids.of(call.tenant.as_str())?,
+            tenant: ids.of(Of::Tenant, call.tenant.as_str())?,
             start: call.started.as_seconds().div_euclid(60),
-            provider: ids.of_some(answering.map(|attempt| &*attempt.target.provider))?.unwrap_or(0),
-            model: ids.of_some(answering.map(|attempt| &*attempt.target.model))?.unwrap_or(0),
-            route: ids.of_some(call.route.as_deref())?.unwrap_or(0),
-            requested_model: ids.of_some(answering.map(|_| &*call.requested_model))?.unwrap_or(0),
-            endpoint: ids.of(call.endpoint.as_str())?,
-            dialect: ids.of(call.dialect.as_str())?,
-            outcome: ids.of(call.outcome.as_str())?,
-            tags: if call.tags.is_empty() { 0 } else { ids.of(tags::encode(&call.tags, &mut self.text))? },
+            provider: ids
+                .of_some(Of::Provider, answering.map(|attempt| &*attempt.target.provider))?
+                .unwrap_or(0),
+            model: ids.of_some(Of::Model, answering.map(|attempt| &*attempt.target.model))?.unwrap_or(0),
+            route: ids.of_some(Of::Route, call.route.as_deref())?.unwrap_or(0),
+            requested_model: ids
+                .of_some(Of::RequestedModel, answering.map(|_| &*call.requested_model))?
+                .unwrap_or(0),
+            endpoint: ids.of(Of::Endpoint, call.endpoint.as_str())?,
+            dialect: ids.of(Of::CallDialect, call.dialect.as_str())?,
+            outcome: ids.of(Of::CallOutcome, call.outcome.as_str())?,
+            tags,
         })
+    }
+
+    /// The id of a call's tags, 0 for none.
+    fn tags(&mut self, call: &CallRecord) -> rusqlite::Result<i64> {
+        if call.tags != self.last_tags.0 {
+            let id = self.ids.of(Of::Tags, tags::encode(&call.tags, &mut self.text))?;
+            self.last_tags = (call.tags.clone(), id);
+        }
+        Ok(self.last_tags.1)
     }
 
     fn insert_call(&mut self, call: &CallRecord, key: &Key) -> rusqlite::Result<bool> {
         let some = |id: i64| (id != 0).then_some(id);
         let requested_model = match some(key.requested_model) {
             Some(id) => id,
-            None => self.ids.of(&call.requested_model)?,
+            None => self.ids.of(Of::RequestedModel, &call.requested_model)?,
         };
-        let code = self.ids.of_some(call.code.map(stepwell_types::Code::as_str))?;
+        let code = self.ids.of_some(Of::Code, call.code.map(stepwell_types::Code::as_str))?;
         let losses = (!call.losses.is_empty()).then(|| serde_json::Value::from(&call.losses[..]).to_string());
         encode_stages(call, &mut self.stages);
         let usage = facts::total_usage(call);
@@ -171,12 +189,12 @@ impl<'c> Writer<'c> {
         key: &Key,
     ) -> rusqlite::Result<()> {
         let ids = &mut self.ids;
-        let dialect = ids.of(attempt.dialect.as_str())?;
-        let outcome = ids.of(attempt.outcome.as_str())?;
-        let code = ids.of_some(attempt.code.map(stepwell_types::Code::as_str))?;
-        let served_model = ids.of_some(attempt.served_model.as_deref())?;
-        let finish = ids.of_some(attempt.finish.map(stepwell_types::Finish::as_str))?;
-        let cost_status = ids.of(attempt.cost_status.as_str())?;
+        let dialect = ids.of(Of::AttemptDialect, attempt.dialect.as_str())?;
+        let outcome = ids.of(Of::AttemptOutcome, attempt.outcome.as_str())?;
+        let code = ids.of_some(Of::Code, attempt.code.map(stepwell_types::Code::as_str))?;
+        let served_model = ids.of_some(Of::ServedModel, attempt.served_model.as_deref())?;
+        let finish = ids.of_some(Of::Finish, attempt.finish.map(stepwell_types::Finish::as_str))?;
+        let cost_status = ids.of(Of::CostStatus, attempt.cost_status.as_str())?;
         let usage = &attempt.usage;
         let mut row = Row::new(&mut self.attempt);
         row.bind(key.tenant)?;
@@ -273,9 +291,9 @@ fn encode_stages(call: &CallRecord, bytes: &mut Vec<u8>) {
     for stage in Stage::ALL {
         let mut rest = call.stages.get(stage);
         while rest >= 0x80 {
-            bytes.push((rest & 0x7f) as u8 | 0x80);
+            bytes.push(rest.to_le_bytes()[0] | 0x80);
             rest >>= 7;
         }
-        bytes.push(rest as u8);
+        bytes.push(rest.to_le_bytes()[0]);
     }
 }

@@ -62,7 +62,7 @@ proptest! {
         let opened = open(&made.directory, JournalOptions::default()).unwrap();
         let expected: Vec<Record> = (0..whole).map(intent).collect();
         prop_assert_eq!(read_all(&opened.journal).unwrap(), expected);
-        let kept = made.ends[..whole].last().copied().unwrap_or(segment::HEADER as usize);
+        let kept = made.ends[..whole].last().copied().unwrap_or(segment::HEADER_BYTES);
         prop_assert_eq!(opened.truncated_bytes, cut.saturating_sub(kept) as u64);
     }
 
@@ -113,7 +113,7 @@ fn damage_before_bytes_known_to_be_on_disk_is_reported_with_its_place() {
 
 #[test]
 fn records_a_power_failure_left_behind_a_hole_are_cut_off_if_none_was_promised() {
-    let made = made(5, |_| segment::HEADER as usize);
+    let made = made(5, |_| segment::HEADER_BYTES);
     let mut bytes = made.bytes.clone();
     bytes[made.ends[1]..made.ends[2]].fill(0);
     fs::write(&made.path, &bytes).unwrap();
