@@ -48,12 +48,15 @@ pub(crate) fn run(arg: &ConfigArg) -> Result<ExitCode, Failure> {
         tracing::warn!(code = warning.code, line = warning.line, message = warning.message, "configuration");
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::new)?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let listen = listener::bind(settings.server.listen, "listen")?;
         let admin = listener::bind(settings.server.admin_listen, "admin_listen")?;
         let server = Server::start(source, text, settings, warnings, logs).await?;
         server.serve(listen, admin).await
-    })
+    });
+    // Dropping it would wait for the thread that waits for the workers, even where they are not to be waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 fn start_logs(settings: &Settings) -> Result<LogControl, Failure> {

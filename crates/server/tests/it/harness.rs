@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use stepwell_sim::{Oracle, OracleEntry, Sim, SimHandle, SimOptions};
+use stepwell_sim::{Oracle, OracleEntry, Sim, SimOptions};
 use stepwell_testkit::TestDir;
 use tokio::task::JoinHandle;
 
 use crate::harness_client::{Reply, get};
 
 /// The longest anything here may take before the test gives up: long, since the machine may be busy.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long providers may be silent. Long enough that a busy machine is not taken for a silent provider.
 pub(crate) const SILENCE: &str = "3s";
@@ -43,15 +43,14 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
 pub(crate) struct Simulator {
     pub(crate) address: SocketAddr,
     pub(crate) oracle: Oracle,
-    pub(crate) handle: SimHandle,
     task: JoinHandle<()>,
 }
 
 impl Simulator {
     pub(crate) async fn start() -> Self {
         let sim = Sim::bind(([127, 0, 0, 1], 0).into(), SimOptions::default()).await.unwrap();
-        let (address, oracle, handle) = (sim.local_addr(), sim.oracle(), sim.handle());
-        Self { address, oracle, handle, task: tokio::spawn(sim.run(std::future::pending())) }
+        let (address, oracle) = (sim.local_addr(), sim.oracle());
+        Self { address, oracle, task: tokio::spawn(sim.run(std::future::pending())) }
     }
 
     /// What the simulator says of a call: an entry for each attempt, in the order in which they ended.
@@ -108,17 +107,17 @@ impl Stepwell {
     /// Starts it. `server` are lines of `[server]`, `rest` is the rest of the config file.
     pub(crate) async fn start(server: &str, rest: &str) -> Self {
         let dir = TestDir::new("server");
-        let started = Self::start_in(dir, &config(server, rest)).await;
-        let probe = || async {
-            let reply = get(started.api, "/readyz").await;
-            (reply.status == 200).then_some(())
-        };
-        eventually("readiness", probe).await;
-        started
+        std::fs::write(dir.path().join("stepwell.toml"), config(server, rest)).unwrap();
+        Self::start_in(dir).await
     }
 
-    async fn start_in(dir: TestDir, text: &str) -> Self {
-        std::fs::write(dir.path().join("stepwell.toml"), text).unwrap();
+    /// Starts it again on what it has left behind, once it has ended.
+    pub(crate) async fn start_again(mut self) -> Self {
+        self.ended().await;
+        Self::start_in(std::mem::replace(&mut self.dir, TestDir::new("gone"))).await
+    }
+
+    async fn start_in(dir: TestDir) -> Self {
         let mut child = Command::new(BINARY)
             .current_dir(dir.path())
             .env_clear()
@@ -139,6 +138,9 @@ impl Stepwell {
         let mut started = Self { child, api: nowhere, admin: nowhere, dir, log };
         started.api = started.announced("OpenAI API", "/v1").await;
         started.admin = started.announced("metrics", "/metrics").await;
+        let api = started.api;
+        let probe = || async { (get(api, "/readyz").await.status == 200).then_some(()) };
+        eventually("readiness", probe).await;
         started
     }
 

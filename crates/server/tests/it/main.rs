@@ -3,12 +3,28 @@
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod calls_cancelled;
+#[cfg(test)]
+mod calls_commands;
+#[cfg(test)]
+mod calls_models;
+#[cfg(test)]
+mod calls_passing;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod drain;
+#[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod faults_failover;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod harness_client;
 #[cfg(test)]
 mod harness_scripted;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod reload;

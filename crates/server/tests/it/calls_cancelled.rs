@@ -1,0 +1,142 @@
+//! Clients that go away: the provider is told at once, and what was seen is recorded.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+use stepwell_sim::{Ended, OracleEntry};
+use stepwell_types::{Dialect, NanoUsd};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::faults::amount;
+use crate::harness::{Simulator, Stepwell, eventually};
+use crate::harness_client::{headers_of, path_of, question, start};
+
+/// The head and body of a request, to be written by hand.
+fn request(address: SocketAddr, dialect: Dialect, user: &str, body: &Value) -> String {
+    let (path, body) = (path_of(dialect), body.to_string());
+    let mut text = format!("POST {path} HTTP/1.1\r\nhost: {address}\r\nx-stepwell-user: {user}\r\n");
+    for (name, value) in headers_of(dialect) {
+        writeln!(text, "{name}: {value}\r").unwrap();
+    }
+    write!(text, "content-length: {}\r\n\r\n{body}", body.len()).unwrap();
+    text
+}
+
+/// Waits until the provider has noticed the end of the call's one request, long before it would have ended by itself.
+async fn noticed(sim: &Simulator, call: &str) -> OracleEntry {
+    let entry = eventually("the provider to notice", || async { sim.account(call).pop() }).await;
+    assert_eq!(sim.account(call).len(), 1);
+    assert_eq!(entry.ended, Ended::ClientGone, "{entry:?}");
+    entry
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_leaves_a_stream_ends_it_at_the_provider_and_is_charged_for_what_came() {
+    let sim = Simulator::start().await;
+    let stepwell = Stepwell::start("", &sim.providers()).await;
+    for client in Dialect::ALL {
+        for target in ["oai/small", "ant/small"] {
+            let body = question(client, target, true, "draw [[sim:tokens=4000 event-ms=10]]");
+            let mut open = start(stepwell.api, client, &[], &body).await;
+            let call = open.headers["x-stepwell-call-id"].to_str().unwrap().to_owned();
+            let mut read = 0;
+            while read < 1_500 {
+                read += open.next().await.unwrap().unwrap().len();
+            }
+            assert_eq!(stepwell.gauge("stepwell_streams_open").await, 1);
+            assert_eq!(stepwell.gauge("stepwell_calls_in_flight").await, 1);
+            drop(open);
+            let entry = noticed(&sim, &call).await;
+            let record = stepwell.record(&call).await;
+            let seen = format!("{client} to {target}: {record:#} {entry:?}");
+            let attempt = &record["attempts"][0];
+            for what in [&record, attempt] {
+                assert_eq!(
+                    (&what["outcome"], &what["code"]),
+                    (&json!("cancelled"), &json!("client_closed")),
+                    "{seen}"
+                );
+            }
+            assert_eq!(record["status"], 200, "{seen}");
+            assert_eq!(
+                (&attempt["usage_source"], &attempt["cost_status"]),
+                (&json!("estimate"), &json!("estimated")),
+                "{seen}"
+            );
+            let output = attempt["output_tokens"].as_u64().unwrap();
+            assert!(output > 0 && output < 4_000, "{seen}");
+            assert!(amount(&attempt["cost_usd"]) > NanoUsd::ZERO, "{seen}");
+            assert!(record["reply_bytes"].as_u64().unwrap() >= 1_500, "{seen}");
+            stepwell.idle().await;
+            assert_eq!(stepwell.gauge("stepwell_streams_open").await, 0);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_leaves_before_the_head_ends_the_attempt_at_the_provider() {
+    let sim = Simulator::start().await;
+    let rest = sim.providers() + "[routes.both]\ntargets = [\"oai/small\", \"ant/small\"]\n";
+    let stepwell = Stepwell::start("", &rest).await;
+    for client in Dialect::ALL {
+        for stream in [false, true] {
+            let user = format!("{client}-{stream}");
+            let body = question(client, "both", stream, "draw [[fault:blackhole]]");
+            let mut socket = TcpStream::connect(stepwell.api).await.unwrap();
+            socket.write_all(request(stepwell.api, client, &user, &body).as_bytes()).await.unwrap();
+            eventually("the call to reach the provider", || async {
+                (sim.oracle.totals().in_flight > 0).then_some(())
+            })
+            .await;
+            drop(socket);
+            let record = stepwell.record_of_user(&user).await;
+            let seen = format!("{user}: {record:#}");
+            assert_eq!(
+                (&record["outcome"], &record["code"]),
+                (&json!("cancelled"), &json!("client_closed")),
+                "{seen}"
+            );
+            assert_eq!(
+                record["attempts"].as_array().unwrap().len(),
+                1,
+                "nothing is tried for nobody: {seen}"
+            );
+            assert_eq!(record["attempts"][0]["cost_status"], "estimated", "{seen}");
+            eventually("the provider to notice", || async {
+                (sim.oracle.totals().in_flight == 0).then_some(())
+            })
+            .await;
+            stepwell.idle().await;
+        }
+    }
+    assert_eq!(stepwell.calls().await.len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_leaves_inside_its_own_request_reaches_no_provider() {
+    let sim = Simulator::start().await;
+    let stepwell = Stepwell::start("", &sim.providers()).await;
+    let body = question(Dialect::OpenaiChat, "oai/small", false, "draw some water");
+    let whole = request(stepwell.api, Dialect::OpenaiChat, "halfway", &body);
+    let mut socket = TcpStream::connect(stepwell.api).await.unwrap();
+    socket.write_all(&whole.as_bytes()[..whole.len() - 20]).await.unwrap();
+    eventually("the call to begin", || async {
+        (stepwell.gauge("stepwell_calls_in_flight").await == 1).then_some(())
+    })
+    .await;
+    drop(socket);
+    stepwell.idle().await;
+    let list =
+        eventually("its record", || async { Some(stepwell.calls().await).filter(|calls| !calls.is_empty()) })
+            .await;
+    assert_eq!(list.len(), 1);
+    assert_eq!(
+        (&list[0]["outcome"], &list[0]["code"]),
+        (&json!("cancelled"), &json!("client_closed")),
+        "{list:#?}"
+    );
+    assert_eq!((&list[0]["attempts"], &list[0]["cost_usd"]), (&json!(0), &json!("0.000000000")), "{list:#?}");
+    assert_eq!(sim.oracle.totals().requests, 0);
+}
