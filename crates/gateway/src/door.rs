@@ -82,15 +82,14 @@ fn nothing_here(path: &str, method: &Method, dialect: Dialect) -> Refused {
         "/v1/models" | "/healthz" | "/readyz" => Some("GET"),
         _ => (path.len() > MODEL.len() && path.starts_with(MODEL)).then_some("GET"),
     };
-    let failure = match allow {
-        Some(allow) => Failure::new(Code::MethodNotAllowed, format!("{path} takes {allow}, not {method}")),
-        None => {
-            let message = format!(
-                "there is nothing at {method} {path}. there are POST /v1/chat/completions, POST /v1/messages, \
-                 POST /v1/messages/count_tokens and GET /v1/models"
-            );
-            Failure::new(Code::NotFound, message)
-        }
+    let failure = if let Some(allow) = allow {
+        Failure::new(Code::MethodNotAllowed, format!("{path} takes {allow}, not {method}"))
+    } else {
+        let message = format!(
+            "there is nothing at {method} {path}. there are POST /v1/chat/completions, POST /v1/messages, \
+             POST /v1/messages/count_tokens and GET /v1/models"
+        );
+        Failure::new(Code::NotFound, message)
     };
     Refused { failure, dialect, allow }
 }
