@@ -66,12 +66,12 @@ impl Relay {
         if facts.terminal {
             self.complete(ended);
         } else if let Some(error) = facts.error.clone() {
-            self.cut(Failure::new(error.code, error.message).status(error.status));
+            self.cut(&Failure::new(error.code, error.message).status(error.status));
         } else if let Some(failure) = broken {
-            self.cut(failure);
+            self.cut(&failure);
         } else if ended {
             let message = format!("{}: its stream ended before it was complete", self.provider);
-            self.cut(Failure::new(Code::UpstreamCut, message));
+            self.cut(&Failure::new(Code::UpstreamCut, message));
         }
     }
 
@@ -86,9 +86,9 @@ impl Relay {
     }
 
     /// The reply broke: what was whole goes out, then the error event.
-    fn cut(&mut self, failure: Failure) {
+    fn cut(&mut self, failure: &Failure) {
         self.exchange = None;
-        let event = codec(self.open.record.dialect).write_stream_error(&failure, self.open.id());
+        let event = codec(self.open.record.dialect).write_stream_error(failure, self.open.id());
         self.ready.push(Bytes::from(event));
         self.close(Outcome::Cut, Some(failure.code), Billing::Partial);
     }
@@ -150,7 +150,7 @@ impl Body for Relay {
                     let failure = Failure::new(error.code(), format!("{}: {error}", relay.provider));
                     relay.arrived_before_failure();
                     if !relay.open.is_closed() {
-                        relay.cut(failure);
+                        relay.cut(&failure);
                     }
                 }
             }

@@ -60,7 +60,8 @@ pub(crate) struct CheckArgs {
 pub(crate) struct UsageArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArg,
-    /// What to group by: provider, model, route, requested_model, endpoint, dialect, outcome, project, tag:NAME.
+    /// What to group by: `provider`, `model`, `route`, `requested_model`, `endpoint`, `dialect`, `outcome`, `project`,
+    /// or a tag's name.
     #[arg(long, value_delimiter = ',', default_value = "provider,model", value_name = "DIMENSIONS")]
     pub(crate) by: Vec<String>,
     /// From when: a time (RFC 3339) or a duration back from now (15m, 24h, 7d).

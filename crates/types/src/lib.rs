@@ -18,6 +18,6 @@ pub use id::{CallId, ReplicaId, Tenant};
 pub use money::{MoneyParseError, NanoUsd};
 pub use names::{Dialect, Endpoint, TargetName};
 pub use record::{
-    AttemptRecord, CallRecord, CostStatus, Finish, Intent, Outcome, Stage, StageTimes, UsageSource,
+    AttemptRecord, CallRecord, CostStatus, Finish, Intent, Outcome, Stage, StageTimes, Tags, UsageSource,
 };
 pub use usage::Usage;

@@ -189,6 +189,9 @@ impl StageTimes {
     }
 }
 
+/// What a caller filed a call under, sorted by name: `feature` = `search`.
+pub type Tags = Vec<(Arc<str>, Arc<str>)>;
+
 /// What is written before an attempt is sent: enough to charge it if nothing else is ever heard of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Intent {
@@ -213,7 +216,7 @@ pub struct Intent {
     /// The end user it named, if one.
     pub user: Option<Arc<str>>,
     /// Its tags, sorted by name.
-    pub tags: Vec<(Arc<str>, Arc<str>)>,
+    pub tags: Tags,
     /// Where the attempt goes.
     pub target: TargetName,
     /// The most it can cost; none where the model has no price or no bound on its output.
@@ -283,7 +286,7 @@ pub struct CallRecord {
     /// The session it named, if one.
     pub session: Option<Arc<str>>,
     /// Its tags, sorted by name.
-    pub tags: Vec<(Arc<str>, Arc<str>)>,
+    pub tags: Tags,
     /// How it ended.
     pub outcome: Outcome,
     /// The error, unless it ended well.

@@ -11,6 +11,9 @@ use crate::snapshot::{Resolution, Snapshot};
 use crate::stages::admit::Admitted;
 use crate::stages::decode::Call;
 
+/// How long a call may take where nobody says: a plan has a target, and a target's provider always does.
+const PATIENCE: Duration = Duration::from_mins(10);
+
 /// What will be tried.
 pub(crate) struct Plan {
     /// What the model's name stands for.
@@ -31,6 +34,6 @@ pub(crate) fn targets(
     let of_route = resolution.route.as_ref().and_then(|route| route.timeout);
     let of_provider = resolution.targets.iter().map(|target| target.provider.total).max();
     let patience = [of_route.or(of_provider), admitted.caller.deadline].into_iter().flatten().min();
-    let deadline = Instant::now() + patience.unwrap_or(Duration::from_secs(600));
+    let deadline = Instant::now() + patience.unwrap_or(PATIENCE);
     Ok(Plan { resolution, deadline })
 }

@@ -23,8 +23,8 @@ const USUAL_FILE: &str = "stepwell.toml";
 pub(crate) struct Failure(pub(crate) String);
 
 impl Failure {
-    pub(crate) fn new(message: impl ToString) -> Self {
-        Self(message.to_string())
+    pub(crate) fn new(error: impl std::error::Error) -> Self {
+        Self(error.to_string())
     }
 }
 

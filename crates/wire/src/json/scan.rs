@@ -11,6 +11,9 @@ use super::depth::string_end;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Broken;
 
+/// A key as written, quotes left out, and its value's bytes.
+pub(crate) type Member<'a> = (&'a [u8], &'a [u8]);
+
 /// A walk over the members of an object or the elements of an array.
 pub(crate) struct Scan<'a> {
     body: &'a [u8],
@@ -45,8 +48,8 @@ impl<'a> Scan<'a> {
         Ok(Self { body, at: at + 1, close, state: State::First })
     }
 
-    /// The next member: its key as written, quotes left out, and its value's bytes.
-    pub(crate) fn member(&mut self) -> Result<Option<(&'a [u8], &'a [u8])>, Broken> {
+    /// The next member.
+    pub(crate) fn member(&mut self) -> Result<Option<Member<'a>>, Broken> {
         if !self.advance()? {
             return Ok(None);
         }
@@ -126,9 +129,8 @@ fn value_end(body: &[u8], start: usize) -> Result<usize, Broken> {
                 at = end;
             }
             b'{' | b'[' => depth += 1,
-            b'}' | b']' if depth == 0 => return Ok(at - 1),
+            b'}' | b']' | b',' | b' ' | b'\t' | b'\n' | b'\r' if depth == 0 => return Ok(at - 1),
             b'}' | b']' => depth -= 1,
-            b',' | b' ' | b'\t' | b'\n' | b'\r' if depth == 0 => return Ok(at - 1),
             _ => continue,
         }
         if depth == 0 {
@@ -145,7 +147,7 @@ mod tests {
 
     use super::*;
 
-    fn members(body: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Broken> {
+    fn members(body: &[u8]) -> Result<Vec<Member<'_>>, Broken> {
         let mut scan = Scan::object(body)?;
         let mut found = Vec::new();
         while let Some(member) = scan.member()? {

@@ -95,7 +95,7 @@ fn first_ending(choices: &[u8]) -> Result<(usize, Option<Finish>), Broken> {
             match key {
                 b"index" => index = small::<Option<u64>>(value)?.unwrap_or(0),
                 b"finish_reason" => {
-                    reason = small::<Option<Text<'_>>>(value)?.map(|reason| finish::read(&reason.0))
+                    reason = small::<Option<Text<'_>>>(value)?.map(|reason| finish::read(&reason.0));
                 }
                 _ => {}
             }

@@ -81,7 +81,7 @@ async fn try_target<'a>(
         Endpoint::CountTokens => (Some(stepwell_types::NanoUsd::ZERO), Usage::default()),
     };
     open.begin_attempt(target, bound, estimate).await?;
-    let request = request(call, target, uri, &encoded, open)?;
+    let request = request(call, target, uri, &encoded, open);
     let limits = &target.provider.limits;
     let sent = upstream.send(&target.provider.origin, request, limits, plan.deadline).await;
     let exchange = sent.map_err(|error| fail(&error, Seen::default(), target, open))?;
@@ -105,7 +105,7 @@ fn request(
     uri: &Uri,
     encoded: &Encoded,
     open: &OpenCall,
-) -> Result<Request<Full<bytes::Bytes>>, Failure> {
+) -> Request<Full<bytes::Bytes>> {
     const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
     let mut headers = target.provider.headers.clone();
     if target.provider.dialect == call.dialect {
@@ -126,7 +126,7 @@ fn request(
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri.clone();
     *request.headers_mut() = headers;
-    Ok(request)
+    request
 }
 
 /// Closes an attempt that the network or the provider's HTTP failed.
@@ -148,7 +148,7 @@ fn broken_by(fault: &Fault, target: &Target) -> Failure {
 }
 
 /// Closes an attempt whose answer is not what its dialect allows.
-fn invalid(message: String, seen: Seen, target: &Target, open: &mut OpenCall) -> Refusal {
+fn invalid(message: &str, seen: Seen, target: &Target, open: &mut OpenCall) -> Refusal {
     open.end_attempt(Outcome::Failed, Some(Code::UpstreamInvalid), Billing::Partial, seen);
     Failure::new(Code::UpstreamInvalid, format!("{}: {message}", target.name.provider)).into()
 }

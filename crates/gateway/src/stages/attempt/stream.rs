@@ -31,7 +31,7 @@ pub(crate) async fn commit(
 ) -> Result<Answer, Refusal> {
     if !is_type(&exchange.head().headers, "text/event-stream") {
         let message = format!("a stream was asked for, and its reply is {}", content_type(&exchange));
-        return Err(invalid(message, Seen::default(), target, open));
+        return Err(invalid(&message, Seen::default(), target, open));
     }
     let mut pipe = pipe(call, target, encoded.same);
     let mut ready = Vec::new();
@@ -56,7 +56,7 @@ pub(crate) async fn commit(
             return Err(by_event(error, seen(), target, open));
         }
         match (pushed, progress) {
-            (Err(fault), _) => return Err(invalid(fault.to_string(), seen(), target, open)),
+            (Err(fault), _) => return Err(invalid(&fault.to_string(), seen(), target, open)),
             (Ok(()), Err(error)) => return Err(fail(&error, seen(), target, open)),
             (Ok(()), Ok(Progress::End)) => {
                 open.end_attempt(Outcome::Failed, Some(Code::UpstreamCut), Billing::Partial, seen());
@@ -64,7 +64,7 @@ pub(crate) async fn commit(
                 return Err(Failure::new(Code::UpstreamCut, message).into());
             }
             (Ok(()), Ok(Progress::More)) if ready.iter().map(Bytes::len).sum::<usize>() > PREFIX => {
-                return Err(invalid(Fault::TooLarge.to_string(), seen(), target, open));
+                return Err(invalid(&Fault::TooLarge.to_string(), seen(), target, open));
             }
             (Ok(()), Ok(Progress::More)) => {}
         }

@@ -35,7 +35,7 @@ pub(crate) async fn read(
         translate(&body, call, target, open)
     };
     let (facts, body) = read
-        .map_err(|error| invalid(format!("its reply is invalid: {error}"), Seen::default(), target, open))?;
+        .map_err(|error| invalid(&format!("its reply is invalid: {error}"), Seen::default(), target, open))?;
     open.first_token();
     open.end_attempt(Outcome::Ok, None, Billing::Complete, Seen::of_reply(facts));
     let upstream = std::mem::take(exchange.headers_mut());
