@@ -66,7 +66,16 @@ impl Account {
         }
         problems.extend(self.beside_clients(log));
         problems.extend(self.unknown_beside_kills(log));
+        problems.extend(self.proves_little());
         problems
+    }
+
+    /// A run in which hardly anything was billed, or no kill met a call, proves nothing.
+    fn proves_little(&self) -> Option<String> {
+        let count = |outcome| self.calls.iter().filter(|call| call.outcome == outcome).count();
+        let (ok, unknown) = (count(Outcome::Ok), count(Outcome::Unknown));
+        (ok < self.calls.len() / 4 || unknown == 0)
+            .then(|| format!("of {} calls only {ok} were ok and {unknown} unknown", self.calls.len()))
     }
 
     /// What clients saw beside what the ledger says.
@@ -120,7 +129,7 @@ impl Account {
     }
 
     /// The figures of a run, for people.
-    pub(super) fn report(&self, log: &Log, starts: &[Duration], journal: u64) -> String {
+    pub(super) fn report(&self, log: &Log, starts: &[Duration], place: &Place) -> String {
         let mut text = String::new();
         let mut line = |what: &str, value: String| {
             writeln!(text, "{what:<44} {value}").unwrap();
@@ -144,7 +153,8 @@ impl Account {
             let count = self.calls.iter().filter(|call| call.outcome == outcome).count();
             line(&format!("calls {}", outcome.as_str()), count.to_string());
         }
-        line("most bytes in the journal", journal.to_string());
+        line("segments of the journal begun", place.last_segment().to_string());
+        line("most bytes in the journal", place.most_journal().to_string());
         let mut starts: Vec<u128> = starts.iter().map(Duration::as_millis).collect();
         starts.sort_unstable();
         let at = |part: usize| starts.get((starts.len() * part / 100).min(starts.len() - 1)).copied();

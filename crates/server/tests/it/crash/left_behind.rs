@@ -6,14 +6,14 @@ use std::time::Duration;
 use stepwell_store::{DataDir, Journal, JournalOptions, Shipper, ShipperOptions, SqliteLedger};
 use stepwell_testkit::fixture;
 use stepwell_types::{CallId, Clock, SystemClock};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::books::{ask, wait_until_shipped};
 use super::from_environment;
 use super::process::Place;
 
 /// Finals in the journal, unless [`FINALS`] says otherwise.
-const USUAL_FINALS: u64 = 3_000;
+const USUAL_FINALS: u64 = 12_000;
 /// The variable that sets the number of finals.
 const FINALS: &str = "STEPWELL_CRASH_FINALS";
 /// Calls without a final.
@@ -21,20 +21,32 @@ const OPEN: u64 = 50;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_dead_process_never_shipped_is_shipped_by_the_next() {
-    brought_home("never-shipped", 0).await;
+    brought_home("never-shipped", 0, 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_dead_process_had_shipped_in_part_is_completed_by_the_next() {
-    brought_home("shipped-in-part", 95).await;
+    brought_home("shipped-in-part", 95, 0).await;
 }
 
-/// Leaves a journal of which so many percent of the finals are in the ledger, and starts the binary on it.
-async fn brought_home(test: &str, shipped_percent: u64) {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_killed_while_it_ships_what_another_left_ships_nothing_twice() {
+    brought_home("killed-again", 30, 8).await;
+}
+
+/// Leaves a journal of which so many percent of the finals are in the ledger, and starts the binary on it, after so many
+/// starts that were killed while they shipped.
+async fn brought_home(test: &str, shipped_percent: u64, kills: u32) {
     let finals = from_environment(FINALS).unwrap_or(USUAL_FINALS);
     let place = Place::new(test, ([127, 0, 0, 1], 9).into(), "");
     let left = leave(&place, finals * shipped_percent / 100, finals).await;
 
+    for _ in 0..kills {
+        let mut gateway = place.start();
+        gateway.ready().await;
+        sleep(Duration::from_millis(fastrand::u64(..60))).await;
+        gateway.kill();
+    }
     let mut gateway = place.start();
     let began = Instant::now();
     let ready = gateway.ready().await;

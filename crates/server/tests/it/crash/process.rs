@@ -78,6 +78,16 @@ impl Place {
         self.most_journal.fetch_max(lengths.sum(), Ordering::Relaxed);
     }
 
+    /// The number of the newest segment.
+    pub(super) fn last_segment(&self) -> u64 {
+        let entries = fs::read_dir(self.data().join("journal")).unwrap();
+        let numbers = entries.filter_map(|entry| {
+            let name = entry.ok()?.file_name();
+            name.to_str()?.strip_suffix(".journal")?.parse().ok()
+        });
+        numbers.max().unwrap_or(0)
+    }
+
     /// The most the segments took, when they were measured.
     pub(super) fn most_journal(&self) -> u64 {
         self.most_journal.load(Ordering::Relaxed)

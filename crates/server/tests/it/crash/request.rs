@@ -1,5 +1,6 @@
 //! What the clients ask for, and what they make of the answer.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -58,10 +59,21 @@ pub(super) fn any(random: &mut fastrand::Rng, number: usize, host: &str) -> Plan
         .header("content-type", "application/json")
         .header("anthropic-version", "2023-06-01")
         .header("x-stepwell-user", number.to_string())
-        .header("x-stepwell-tags", format!("feature={}", ["search", "chat", "mail"][number % 3]))
+        .header("x-stepwell-tags", tags(number))
         .body(Full::from(body.to_string()))
         .unwrap();
     Plan { request, dialect, streamed, patience }
+}
+
+/// A feature, and for most calls as many and as long other tags as there may be: segments are to fill soon.
+fn tags(number: usize) -> String {
+    let mut tags = format!("feature={}", ["search", "chat", "mail"][number % 3]);
+    if !number.is_multiple_of(8) {
+        for filler in 0..14 {
+            write!(tags, ",filler-{filler}={}", "x".repeat(128)).unwrap();
+        }
+    }
+    tags
 }
 
 fn openai(random: &mut fastrand::Rng, streamed: bool) -> Value {
@@ -106,13 +118,14 @@ fn background() -> String {
     "You answer questions about wells, steps and the level of water. ".repeat(8)
 }
 
-/// A question, how fast it is to be answered (5 to 100 ms in all), and what is to go wrong, if anything.
+/// A question, how fast it is to be answered (5 to 100 ms in all, one in a hundred about 4 s), and what is to go wrong,
+/// if anything.
 fn text(random: &mut fastrand::Rng) -> String {
     let tokens = random.u32(4..24);
+    let pace = if random.u8(..100) == 0 { 4_000 / tokens } else { random.u32(0..4) };
     let mut text = format!(
-        "[[sim:tokens={tokens} ttft-ms={} event-ms={}]]Question {}",
+        "[[sim:tokens={tokens} ttft-ms={} event-ms={pace}]]Question {}",
         random.u32(3..32),
-        random.u32(0..4),
         random.u32(..)
     );
     if random.u8(..100) < 16 {
