@@ -19,7 +19,9 @@ pub(crate) fn list(dialect: Dialect, snapshot: &Snapshot) -> Response<ReplyBody>
 pub(crate) fn one(dialect: Dialect, name: &str, snapshot: &Snapshot) -> Response<ReplyBody> {
     let known = names(snapshot);
     let found = known.iter().find(|(id, _)| id == name);
-    if let Some((id, owner)) = found { json(200, codec(dialect).write_model(&Listing { id, owner, created: 0 })) } else {
+    if let Some((id, owner)) = found {
+        json(200, codec(dialect).write_model(&Listing { id, owner, created: 0 }))
+    } else {
         let failure =
             Failure::new(Code::ModelNotFound, format!("there is no model `{name}` here")).param("model");
         let body = codec(dialect).write_error(&failure, CallId::from_bytes([0; 16]));

@@ -27,7 +27,7 @@ fn whole(own: &dyn Codec, other: &dyn Codec, request: &[u8], reply: &[u8]) {
     println!("  request of {} bytes, reply of {} bytes", request.len(), reply.len());
     measure("check_depth", || json::check_depth(request, 128).is_ok());
     measure("head", || own.head(request).is_ok());
-    measure("edit_request", || own.edit_request(request, &head, &edits).len());
+    measure("edit_request", || own.edit_request(request, &head, &edits, Quirks::default()).len());
     measure("reply_facts", || own.reply_facts(reply).is_ok());
     measure("read_request", || own.read_request(request).is_ok());
     measure("read_request + write_request for the other dialect", || {
@@ -59,7 +59,7 @@ fn streamed(own: &dyn Codec, other: &dyn Codec, events: &[String]) {
     for (name, chunks) in [("events one by one", &single), ("bursts of 32 events", &burst)] {
         per_event(&format!("tap, {name}"), events.len(), chunks, || own.tap(false));
         per_event(&format!("translate, {name}"), events.len(), chunks, || {
-            translate(own.stream_reader(), other.stream_writer(true))
+            translate(own.stream_reader(), other.stream_writer(true, 0))
         });
     }
 }

@@ -107,7 +107,7 @@ pub trait Codec: Send + Sync {
 
     /// The same request with `edits` spliced in; every other byte stays as it was. With nothing to change the
     /// result equals `body`.
-    fn edit_request(&self, body: &[u8], head: &Head, edits: &Edits<'_>) -> Vec<u8>;
+    fn edit_request(&self, body: &[u8], head: &Head, edits: &Edits<'_>, quirks: Quirks) -> Vec<u8>;
 
     /// Reads the whole request into the superset.
     fn read_request<'a>(&self, body: &'a [u8]) -> Result<Chat<'a>, Error>;
@@ -133,7 +133,8 @@ pub trait Codec: Send + Sync {
     fn stream_reader(&self) -> Box<dyn StreamReader>;
 
     /// A machine from events to this dialect's stream. `include_usage`: the caller asked for usage at the end.
-    fn stream_writer(&self, include_usage: bool) -> Box<dyn StreamWriter>;
+    /// `created`: when the reply began, in seconds since the epoch, for dialects that say so.
+    fn stream_writer(&self, include_usage: bool, created: i64) -> Box<dyn StreamWriter>;
 
     /// Reads a provider's error answer. Never fails: a body of no known shape becomes an error by its status.
     fn read_error(&self, status: u16, body: &[u8]) -> UpstreamError;

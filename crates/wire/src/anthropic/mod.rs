@@ -38,7 +38,7 @@ impl Codec for Anthropic {
         head::read(body)
     }
 
-    fn edit_request(&self, body: &[u8], head: &Head, edits: &Edits<'_>) -> Vec<u8> {
+    fn edit_request(&self, body: &[u8], head: &Head, edits: &Edits<'_>, _quirks: Quirks) -> Vec<u8> {
         head::edit(body, head, edits)
     }
 
@@ -72,7 +72,7 @@ impl Codec for Anthropic {
     }
 
     /// Anthropic's clients always expect usage: it is written whether asked for or not.
-    fn stream_writer(&self, _include_usage: bool) -> Box<dyn StreamWriter> {
+    fn stream_writer(&self, _include_usage: bool, _created: i64) -> Box<dyn StreamWriter> {
         Box::new(stream::Writer::default())
     }
 

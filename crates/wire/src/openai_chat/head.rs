@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use stepwell_types::Code;
 
 use crate::json::{Text, read as read_json, span, splice};
-use crate::{Edits, Error, Head};
+use crate::{Edits, Error, Head, Quirks};
 
 /// The fields that are acted on. A null is kept, so that its span can be written over.
 #[derive(Deserialize, Default)]
@@ -128,7 +128,7 @@ fn tags(metadata: &RawValue) -> Vec<(Arc<str>, Arc<str>)> {
 }
 
 /// The body with the edits spliced in. What was not there is added behind the model.
-pub(super) fn edit(body: &[u8], head: &Head, edits: &Edits<'_>) -> Vec<u8> {
+pub(super) fn edit(body: &[u8], head: &Head, edits: &Edits<'_>, quirks: Quirks) -> Vec<u8> {
     let after_model = head.model_span.end..head.model_span.end;
     let mut changes: Vec<(Range<usize>, Vec<u8>)> = Vec::new();
     if let Some(model) = edits.model.filter(|model| **model != *head.model) {
@@ -139,7 +139,10 @@ pub(super) fn edit(body: &[u8], head: &Head, edits: &Edits<'_>) -> Vec<u8> {
     if let Some(limit) = edits.max_output_tokens.filter(|limit| Some(*limit) != head.max_output_tokens) {
         changes.push(match &head.max_output_tokens_span {
             Some(span) => (span.clone(), limit.to_string().into_bytes()),
-            None => (after_model.clone(), format!(",\"max_completion_tokens\":{limit}").into_bytes()),
+            None => {
+                let name = if quirks.max_tokens_only { "max_tokens" } else { "max_completion_tokens" };
+                (after_model.clone(), format!(",\"{name}\":{limit}").into_bytes())
+            }
         });
     }
     if edits.include_usage && head.stream && !head.include_usage {
@@ -171,7 +174,7 @@ mod tests {
 
     fn edited(body: &str, edits: &Edits<'_>) -> String {
         let body = body.as_bytes();
-        String::from_utf8(edit(body, &read(body).unwrap(), edits)).unwrap()
+        String::from_utf8(edit(body, &read(body).unwrap(), edits, Quirks::default())).unwrap()
     }
 
     #[test]
@@ -200,6 +203,18 @@ mod tests {
             edited(body, &edits),
             r#"{ "z" : 1.0,"model" : "gpt-5\"x","stream_options":{"include_usage":true} , "max_tokens": 5,"stream":true, "q":{"model":"x"}}"#
         );
+    }
+
+    #[test]
+    fn a_limit_is_added_under_the_name_the_provider_knows() {
+        let body = br#"{"model":"chat"}"#;
+        let head = read(body).unwrap();
+        let edits = Edits { max_output_tokens: Some(5), ..Edits::default() };
+        for (max_tokens_only, name) in [(false, "max_completion_tokens"), (true, "max_tokens")] {
+            let quirks = Quirks { max_tokens_only, ..Quirks::default() };
+            let edited = String::from_utf8(edit(body, &head, &edits, quirks)).unwrap();
+            assert_eq!(edited, format!(r#"{{"model":"chat","{name}":5}}"#));
+        }
     }
 
     #[test]

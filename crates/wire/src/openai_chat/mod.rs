@@ -38,8 +38,8 @@ impl Codec for OpenaiChat {
         head::read(body)
     }
 
-    fn edit_request(&self, body: &[u8], head: &Head, edits: &Edits<'_>) -> Vec<u8> {
-        head::edit(body, head, edits)
+    fn edit_request(&self, body: &[u8], head: &Head, edits: &Edits<'_>, quirks: Quirks) -> Vec<u8> {
+        head::edit(body, head, edits, quirks)
     }
 
     fn read_request<'a>(&self, body: &'a [u8]) -> Result<Chat<'a>, Error> {
@@ -70,8 +70,8 @@ impl Codec for OpenaiChat {
         Box::new(stream::Reader::default())
     }
 
-    fn stream_writer(&self, include_usage: bool) -> Box<dyn StreamWriter> {
-        Box::new(stream::Writer::new(include_usage))
+    fn stream_writer(&self, include_usage: bool, created: i64) -> Box<dyn StreamWriter> {
+        Box::new(stream::Writer::new(include_usage, created))
     }
 
     fn read_error(&self, status: u16, body: &[u8]) -> UpstreamError {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::Value;
 use stepwell_types::{CallId, Code, Dialect, Failure, Timestamp};
-use stepwell_wire::{Edits, codec};
+use stepwell_wire::{Edits, Quirks, codec};
 
 use crate::fixtures::{Fixture, Kind, of_kind};
 
@@ -19,7 +19,7 @@ fn a_request_without_edits_passes_byte_for_byte() {
     for fixture in of_kind(Kind::Request) {
         let codec = codec(fixture.dialect);
         let head = codec.head(&fixture.bytes).unwrap();
-        let same = codec.edit_request(&fixture.bytes, &head, &Edits::default());
+        let same = codec.edit_request(&fixture.bytes, &head, &Edits::default(), Quirks::default());
         assert_eq!(same, fixture.bytes, "{}", fixture.name());
     }
 }
@@ -30,7 +30,7 @@ fn an_edit_changes_the_fields_it_names_and_no_other() {
         let codec = codec(fixture.dialect);
         let head = codec.head(&fixture.bytes).unwrap();
         let edits = Edits { model: Some("m\"x"), include_usage: true, max_output_tokens: Some(77) };
-        let edited = codec.edit_request(&fixture.bytes, &head, &edits);
+        let edited = codec.edit_request(&fixture.bytes, &head, &edits, Quirks::default());
         let again = codec.head(&edited).unwrap();
         assert_eq!((&*again.model, again.max_output_tokens), ("m\"x", Some(77)), "{}", fixture.name());
         assert_eq!(again.include_usage, head.stream || head.include_usage);

@@ -60,10 +60,10 @@ fn heads_and_edits() {
         }
         for head in [codec.head(body).ok(), Some(alien.clone()), Some(Head::default())].into_iter().flatten()
         {
-            drop(codec.edit_request(body, &head, &EDITS));
+            drop(codec.edit_request(body, &head, &EDITS, Quirks::default()));
         }
         if let Ok(head) = codec.head(body) {
-            let edited = codec.edit_request(body, &head, &EDITS);
+            let edited = codec.edit_request(body, &head, &EDITS, Quirks::default());
             let again = codec.head(&edited).expect("an edited request is still a request");
             assert_eq!((&*again.model, again.max_output_tokens), ("m", Some(9)));
         }
@@ -132,7 +132,7 @@ fn taps() {
 fn translations() {
     fuzz(Kind::Stream, |from, stream| {
         for target in Dialect::ALL {
-            let mut pipe = translate(from.stream_reader(), codec(target).stream_writer(true));
+            let mut pipe = translate(from.stream_reader(), codec(target).stream_writer(true, 0));
             let mut out = Vec::new();
             let result = pipe.push(Bytes::copy_from_slice(stream), &mut out);
             let mut tap = codec(target).tap(false);

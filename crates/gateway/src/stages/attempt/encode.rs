@@ -37,7 +37,7 @@ pub(crate) fn request<'a>(
         },
     };
     if provider.dialect == call.dialect {
-        let body = Bytes::from(call.codec.edit_request(&call.body, &call.head, &edits));
+        let body = Bytes::from(call.codec.edit_request(&call.body, &call.head, &edits, target.quirks));
         return Ok(Encoded { body, losses: Losses::default(), same: true });
     }
     if parsed.is_none() {

@@ -10,6 +10,7 @@ mod stream;
 mod whole;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
@@ -27,6 +28,9 @@ use crate::snapshot::{CORRELATION, Target};
 use crate::stages::admit::Admitted;
 use crate::stages::decode::Call;
 use crate::stages::plan::Plan;
+
+/// When to come back to a provider whose connections are all taken.
+const COME_BACK: Duration = Duration::from_secs(1);
 
 /// Tries the plan's targets.
 pub(crate) async fn run(
@@ -139,7 +143,11 @@ fn fail(error: &Error, seen: Seen, target: &Target, open: &mut OpenCall) -> Refu
 
 /// What the network or the provider's HTTP did.
 fn cut_by(error: &Error, target: &Target) -> Failure {
-    Failure::new(error.code(), format!("{}: {error}", target.name.provider))
+    let failure = Failure::new(error.code(), format!("{}: {error}", target.name.provider));
+    match error {
+        Error::PoolFull(_) => failure.retry_after(COME_BACK),
+        _ => failure,
+    }
 }
 
 /// What the provider's stream did to its dialect.

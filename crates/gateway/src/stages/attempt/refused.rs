@@ -38,11 +38,16 @@ pub(crate) async fn by_provider(
         _ if is_ours => format!("{provider} refuses {}: {}", target.name.model, error.message),
         _ => error.message.clone(),
     };
-    let mut failure = Failure::new(error.code, message).status(error.status);
+    let mut failure = Failure::new(error.code, message);
+    // A redirect is not followed, and its status is nothing to pass on.
+    let is_error = (400..600).contains(&error.status);
+    if is_error {
+        failure.status = error.status;
+    }
     failure.param = error.param;
     failure.retry_after = retry_after(&exchange.head().headers).or(error.retry_after);
     failure.detail = Some(format!("{} answered {status}", target.name));
-    let has_shape = body.first() == Some(&b'{');
+    let has_shape = is_error && body.first() == Some(&b'{');
     let verbatim = (target.provider.dialect == call.dialect && !is_ours && has_shape).then_some(body);
     let headers = exchange.head().headers.clone();
     Refusal { failure, upstream: Some(Upstreams { target: Arc::clone(target), headers, verbatim }) }

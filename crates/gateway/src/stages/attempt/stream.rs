@@ -33,7 +33,8 @@ pub(crate) async fn commit(
         let message = format!("a stream was asked for, and its reply is {}", content_type(&exchange));
         return Err(invalid(&message, Seen::default(), target, open));
     }
-    let mut pipe = pipe(call, target, encoded.same);
+    let created = open.record.started.as_seconds();
+    let mut pipe = pipe(call, target, encoded.same, created);
     let mut ready = Vec::new();
     let mut arrived = Vec::new();
     loop {
@@ -72,12 +73,12 @@ pub(crate) async fn commit(
 }
 
 /// The machine between the two dialects.
-fn pipe(call: &Call, target: &Target, same: bool) -> Box<dyn Pipe> {
+fn pipe(call: &Call, target: &Target, same: bool, created: i64) -> Box<dyn Pipe> {
     if same {
         return call.codec.tap(!call.head.include_usage);
     }
     let reader = codec(target.provider.dialect).stream_reader();
-    translate(reader, call.codec.stream_writer(call.head.include_usage))
+    translate(reader, call.codec.stream_writer(call.head.include_usage, created))
 }
 
 /// An error event before any content.

@@ -48,7 +48,8 @@ fn translate(
     target: &Target,
     open: &mut OpenCall,
 ) -> Result<(ReplyFacts, Bytes), stepwell_wire::Error> {
-    let reply = codec(target.provider.dialect).read_reply(body)?;
+    let mut reply = codec(target.provider.dialect).read_reply(body)?;
+    reply.created.get_or_insert(open.record.started.as_seconds());
     let written = call.codec.write_reply(&reply);
     open.note_losses("reply", &written.losses);
     let facts = ReplyFacts {

@@ -32,7 +32,7 @@ fn tap() -> Box<dyn Pipe> {
 }
 
 fn own() -> Box<dyn Pipe> {
-    translate(Anthropic.stream_reader(), Anthropic.stream_writer(true))
+    translate(Anthropic.stream_reader(), Anthropic.stream_writer(true, 0))
 }
 
 const STREAMS: [&str; 7] = [
@@ -186,7 +186,7 @@ fn a_stream_written_again_says_the_same() {
 }
 
 fn frames(events: &[Event<'_>]) -> (String, Vec<String>) {
-    let mut writer = Anthropic.stream_writer(false);
+    let mut writer = Anthropic.stream_writer(false, 0);
     let mut out = Vec::new();
     for event in events {
         writer.push(event, &mut out);

@@ -19,6 +19,7 @@ pub(in super::super) fn frame(out: &mut Vec<u8>, data: impl FnOnce(&mut Vec<u8>)
 #[derive(Debug)]
 pub(in super::super) struct Writer {
     include_usage: bool,
+    created: u64,
     /// What every chunk begins with, up to its choices.
     opening: Vec<u8>,
     /// The tool call that is open: its block, its number, and whether it has had no arguments yet.
@@ -30,9 +31,10 @@ pub(in super::super) struct Writer {
 
 impl Writer {
     /// A writer at the start of a stream.
-    pub(in super::super) fn new(include_usage: bool) -> Self {
+    pub(in super::super) fn new(include_usage: bool, created: i64) -> Self {
         let mut writer = Self {
             include_usage,
+            created: u64::try_from(created).unwrap_or(0),
             opening: Vec::new(),
             call: None,
             calls: 0,
@@ -48,7 +50,7 @@ impl Writer {
         write_object(&mut self.opening, |chunk| {
             chunk.string("id", id);
             chunk.string("object", "chat.completion.chunk");
-            chunk.number("created", 0);
+            chunk.number("created", self.created);
             chunk.string("model", model);
         });
         // The brace that closes: choices follow.
