@@ -33,12 +33,14 @@ pub(super) enum Phase {
     Head,
     /// A call is served.
     Busy,
-    /// A reply has ended and no other request has begun.
+    /// A call is served, and the client takes nothing of its reply.
+    Stuck,
+    /// A reply has ended, though the last of it may still be on its way, and no other request has begun.
     Idle,
 }
 
 impl Phase {
-    const ALL: [Self; 4] = [Self::Fresh, Self::Head, Self::Busy, Self::Idle];
+    const ALL: [Self; 5] = [Self::Fresh, Self::Head, Self::Busy, Self::Stuck, Self::Idle];
 }
 
 /// What a connection is doing and since which second of its worker.
@@ -64,13 +66,24 @@ impl Watch {
         Phase::ALL[usize::from(self.phase.load(Ordering::Relaxed)) % Phase::ALL.len()]
     }
 
+    /// Notes whether the client took what was written. A reply that nobody reads is not polled, and so has no other
+    /// deadline than this; one that is read slowly is not idle.
+    fn note_write(&self, is_taken: bool) {
+        match (self.phase(), is_taken) {
+            (Phase::Busy, false) => self.enter(Phase::Stuck),
+            (Phase::Stuck, true) => self.enter(Phase::Busy),
+            (Phase::Idle, true) => self.enter(Phase::Idle),
+            _ => {}
+        }
+    }
+
     /// Whether the connection has been at what it does for longer than it may. A call under way has deadlines of its
     /// own.
     pub(super) fn is_overdue(&self, settings: &ServerSettings) -> bool {
         let allowed = match self.phase() {
             Phase::Fresh => settings.first_byte_timeout,
             Phase::Head => settings.header_timeout,
-            Phase::Idle => settings.idle_timeout,
+            Phase::Stuck | Phase::Idle => settings.idle_timeout,
             Phase::Busy => return false,
         };
         let now = self.ticks.load(Ordering::Relaxed);
@@ -116,7 +129,7 @@ pub(super) async fn serve(
     }
 }
 
-/// A socket that notes when the head of a request begins.
+/// A socket that notes when the head of a request begins, and when the client takes nothing.
 struct Watched {
     stream: TcpStream,
     watch: Arc<Watch>,
@@ -140,7 +153,10 @@ impl AsyncRead for Watched {
 
 impl AsyncWrite for Watched {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        this.watch.note_write(written.is_ready());
+        written
     }
 
     fn poll_write_vectored(
@@ -148,7 +164,10 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, slices)
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
+        this.watch.note_write(written.is_ready());
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -213,5 +232,24 @@ mod tests {
         assert!(!watch.is_overdue(&settings), "a call is served");
         watch.enter(Phase::Idle);
         assert!(!watch.is_overdue(&settings), "it has just become idle");
+        ticks.store(1_000_000, Ordering::Relaxed);
+        watch.note_write(true);
+        assert!(!watch.is_overdue(&settings), "the last of a reply has just been taken");
+    }
+
+    #[test]
+    fn a_reply_nobody_reads_is_overdue_and_one_read_slowly_is_not() {
+        let ticks = Arc::new(AtomicU32::new(0));
+        let watch = Watch::new(&ticks);
+        let settings = ServerSettings::default();
+        watch.enter(Phase::Busy);
+        watch.note_write(false);
+        ticks.store(70, Ordering::Relaxed);
+        watch.note_write(true);
+        watch.note_write(false);
+        ticks.store(140, Ordering::Relaxed);
+        assert!(!watch.is_overdue(&settings), "something was taken in between");
+        ticks.store(150, Ordering::Relaxed);
+        assert!(watch.is_overdue(&settings));
     }
 }
