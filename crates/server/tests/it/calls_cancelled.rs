@@ -2,16 +2,18 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use stepwell_sim::{Ended, OracleEntry};
 use stepwell_types::{Dialect, NanoUsd};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::faults::amount;
-use crate::harness::{Simulator, Stepwell, eventually};
+use crate::harness::{Simulator, Stepwell, eventually, provider};
 use crate::harness_client::{headers_of, path_of, question, start};
+use crate::harness_scripted::Scripted;
 
 /// The head and body of a request, to be written by hand.
 fn request(address: SocketAddr, dialect: Dialect, user: &str, body: &Value) -> String {
@@ -139,4 +141,49 @@ async fn a_client_that_leaves_inside_its_own_request_reaches_no_provider() {
     );
     assert_eq!((&list[0]["attempts"], &list[0]["cost_usd"]), (&json!(0), &json!("0.000000000")), "{list:#?}");
     assert_eq!(sim.oracle.totals().requests, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_stops_reading_does_not_hold_its_provider_for_ever() {
+    let sim = Simulator::start().await;
+    let stepwell = Stepwell::start("idle_timeout = \"1s\"", &sim.providers()).await;
+    let client = Dialect::OpenaiChat;
+    // Far more than the buffers between two sockets hold.
+    let mut body = question(client, "oai/large", true, "draw [[sim:tokens=65536]]");
+    body["max_completion_tokens"] = json!(65_536);
+    let mut socket = TcpStream::connect(stepwell.api).await.unwrap();
+    socket.write_all(request(stepwell.api, client, "mute", &body).as_bytes()).await.unwrap();
+    let record = stepwell.record_of_user("mute").await;
+    assert_eq!(
+        (&record["outcome"], &record["code"]),
+        (&json!("cancelled"), &json!("client_closed")),
+        "{record:#}"
+    );
+    noticed(&sim, record["id"].as_str().unwrap()).await;
+    stepwell.idle().await;
+    drop(socket);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_reads_slowly_gets_all_of_a_large_reply() {
+    let large = format!(
+        "{{\"id\":\"c1\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"m\",\"choices\":[{{\"index\":0,\
+         \"finish_reason\":\"stop\",\"message\":{{\"role\":\"assistant\",\"content\":\"{}\"}}}}]}}",
+        "x".repeat(20 << 20)
+    );
+    let scripted = Scripted::json("", &large).await;
+    let rest = provider("p", "openai", scripted.address, "");
+    let stepwell = Stepwell::start("idle_timeout = \"1s\"", &rest).await;
+    let body = question(Dialect::OpenaiChat, "p/m", false, "x");
+    let mut socket = TcpStream::connect(stepwell.api).await.unwrap();
+    socket.write_all(request(stepwell.api, Dialect::OpenaiChat, "slow", &body).as_bytes()).await.unwrap();
+    let mut read = 0;
+    let mut buffer = vec![0; 512 * 1_024];
+    // It is never silent for as long as a second, and takes several in all.
+    while read < large.len() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let length = socket.read(&mut buffer).await.unwrap();
+        assert!(length > 0, "the reply was cut after {read} bytes");
+        read += length;
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use stepwell_types::{Blame, Code, Dialect, NanoUsd};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -148,9 +148,23 @@ async fn every_fault_is_a_true_error_or_an_honest_end_and_leaves_one_record() {
         failed += usize::from(done.is_err());
     }
     assert_eq!(failed, 0, "cells of the matrix are not as expected: see above");
-    let recorded = world.stepwell.calls().await.len();
-    assert_eq!(recorded, cells.len(), "every call leaves exactly one record");
+    check_sums(&world.stepwell, cells.len()).await;
     world.stepwell.idle().await;
+}
+
+/// The list, the sums and the metrics tell of the same calls.
+async fn check_sums(stepwell: &Stepwell, calls: usize) {
+    let recorded = stepwell.calls().await;
+    assert_eq!(recorded.len(), calls, "every call leaves exactly one record");
+    let cost: NanoUsd = recorded.iter().map(|call| amount(&call["cost_usd"])).sum();
+    let failed = recorded.iter().filter(|call| call["outcome"] != "ok").count();
+    let usage = stepwell.ask("/admin/v1/usage?group_by=outcome").await;
+    let total = &usage["total"];
+    assert_eq!((&total["calls"], &total["failed"]), (&json!(calls), &json!(failed)), "{usage:#}");
+    assert_eq!(amount(&total["cost_usd"]), cost, "{usage:#}");
+    assert_eq!(stepwell.counter("stepwell_calls_total").await, calls as u64);
+    assert_eq!(stepwell.counter("stepwell_attempts_total").await, calls as u64);
+    assert_eq!(i64::try_from(stepwell.counter("stepwell_cost_nanousd_total").await), Ok(cost.as_nanos()));
 }
 
 impl Cell {
@@ -176,7 +190,8 @@ impl Cell {
         self.check_reply(&name, &reply);
         let call = call_of(&reply);
         let record = world.stepwell.record(&call).await;
-        self.check_record(&name, &record, reply.status);
+        self.check_record(&name, &record, &reply);
+        assert_eq!(record["request_bytes"], body.to_string().len(), "{name}");
         self.check_money(&name, &record, world, &call, &reply).await;
     }
 
@@ -216,7 +231,7 @@ impl Cell {
     }
 
     /// What the ledger says.
-    fn check_record(&self, name: &str, record: &Value, status: u16) {
+    fn check_record(&self, name: &str, record: &Value, reply: &Reply) {
         let seen = format!("{name}: {record:#}");
         let (outcome, code) = match self.expect {
             Whole => ("ok", None),
@@ -228,7 +243,9 @@ impl Cell {
             Answered(..) | Unbilled(..) => ("none", "exact"),
             Estimated(..) | Cut(_) => ("estimate", "estimated"),
         };
-        assert_eq!(record["status"], status, "{seen}");
+        assert_eq!(record["status"], reply.status, "{seen}");
+        assert_eq!(record["reply_bytes"], reply.body.len(), "{seen}");
+        assert_eq!(record["first_token_us"].is_u64(), matches!(self.expect, Whole | Cut(_)), "{seen}");
         assert_eq!(record["streamed"], self.stream, "{seen}");
         assert_eq!(record["dialect"], self.client.as_str(), "{seen}");
         assert_eq!(record["attempts"].as_array().unwrap().len(), 1, "{seen}");

@@ -223,6 +223,13 @@ impl Stepwell {
         line.unwrap_or_else(|| panic!("{name} is not among the metrics:\n{page}")).trim().parse().unwrap()
     }
 
+    /// A counter, summed over all its labels.
+    pub(crate) async fn counter(&self, name: &str) -> u64 {
+        let page = get(self.admin, "/metrics").await.text();
+        let series = page.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('{'));
+        series.map(|line| line.rsplit_once("} ").unwrap().1.trim().parse::<u64>().unwrap()).sum()
+    }
+
     /// Waits until no call is in flight.
     pub(crate) async fn idle(&self) {
         eventually("no call in flight", || async {

@@ -381,3 +381,38 @@ async fn connections_over_the_most_are_closed_and_those_within_go_on() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_client_that_asks_before_it_sends_is_told_to_go_on_or_not_to() {
+    let (_sim, stepwell) = start("body_limit = \"2KB\"").await;
+    let body = fine();
+    let mut stream = TcpStream::connect(stepwell.api).await.unwrap();
+    let headers = format!("expect: 100-continue\r\ncontent-length: {}\r\n", body.len());
+    stream.write_all(head(stepwell.api, &headers).as_bytes()).await.unwrap();
+    let mut go_on = [0; 25];
+    tokio::time::timeout(PATIENCE, stream.read_exact(&mut go_on)).await.unwrap().unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(body.as_bytes()).await.unwrap();
+    assert_eq!(status(&read_answer(&mut stream).await), 200);
+    let headers = "expect: 100-continue\r\ncontent-length: 999999\r\n";
+    let answer = raw(stepwell.api, head(stepwell.api, headers).as_bytes()).await;
+    assert_eq!(status(&answer), 413, "nothing is asked for that would be refused: {answer}");
+}
+
+#[tokio::test]
+async fn one_connection_serves_many_calls_refused_ones_included() {
+    let (sim, stepwell) = start("").await;
+    let mut stream = TcpStream::connect(stepwell.api).await.unwrap();
+    let address = stepwell.api;
+    let good = fine();
+    for (body, expected) in [(good.as_str(), 200), ("{}", 400), (&good, 200), ("nothing", 400), (&good, 200)]
+    {
+        let text = head(address, &format!("content-length: {}\r\n", body.len())) + body;
+        stream.write_all(text.as_bytes()).await.unwrap();
+        let answer = read_answer(&mut stream).await;
+        assert_eq!(status(&answer), expected, "{answer}");
+    }
+    assert_eq!(sim.oracle.totals().requests, 3);
+    let old = raw(address, b"GET /healthz HTTP/1.0\r\n\r\n").await;
+    assert_eq!(&old[..12], "HTTP/1.0 200", "old probes of load balancers name no host: {old}");
+}

@@ -19,6 +19,8 @@ mod faults;
 #[cfg(test)]
 mod faults_failover;
 #[cfg(test)]
+mod faults_foreign;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod harness_client;

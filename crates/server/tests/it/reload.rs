@@ -134,3 +134,33 @@ async fn what_waits_for_a_restart_is_listed_and_the_rest_is_in_force() {
     assert_eq!(ask(stepwell.api, Dialect::OpenaiChat, &[], &large).await.status, 413);
     assert!(!stepwell.dir.path().join("elsewhere").exists());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_call_fails_for_a_reload() {
+    let sim = Simulator::start().await;
+    let stepwell = Stepwell::start("", &with_route(&sim, "always")).await;
+    let api = stepwell.api;
+    let mut clients = tokio::task::JoinSet::new();
+    for client in 0..8 {
+        clients.spawn(async move {
+            for call in 0..40 {
+                let body = question(Dialect::OpenaiChat, "always", call % 2 == 0, "draw [[sim:tokens=5]]");
+                let reply = ask(api, Dialect::OpenaiChat, &[], &body).await;
+                assert_eq!(reply.status, 200, "client {client}, call {call}: {}", reply.text());
+            }
+        });
+    }
+    let mut reloads = 0;
+    while !clients.is_empty() {
+        let with = if reloads % 2 == 0 { "[routes.more]\ntargets = [\"ant/small\"]\n" } else { "" };
+        write(&stepwell, &config("", &(with_route(&sim, "always") + with)));
+        stepwell.signal(Signal::HUP);
+        reloads += 1;
+        tokio::select! {
+            done = clients.join_next() => done.unwrap().unwrap(),
+            () = tokio::time::sleep(std::time::Duration::from_millis(20)) => {}
+        }
+    }
+    assert!(stepwell.counter("stepwell_config_reloads_total").await > 2);
+    assert_eq!(sim.oracle.totals().finished, 320);
+}
