@@ -242,3 +242,32 @@ async fn what_a_translation_cannot_say_is_named_and_a_strict_route_refuses_it() 
     let losses = reply.header("x-stepwell-losses").unwrap_or_default();
     assert!(!losses.contains("request:"), "strict speaks of what is known before it is sent: {losses}");
 }
+
+#[tokio::test]
+async fn a_route_s_output_limit_is_for_those_who_name_none() {
+    let sim = Simulator::start().await;
+    let route = |name: &str, target: &str| {
+        format!("[routes.{name}]\ntargets = [\"{target}\"]\nmax_output_tokens = 7\n")
+    };
+    let rest = sim.providers() + &route("by-oai", "oai/small") + &route("by-ant", "ant/small");
+    let stepwell = Stepwell::start("", &rest).await;
+    let client = Dialect::OpenaiChat;
+    for (model, own, tokens) in [
+        ("by-oai", None, 7),
+        ("by-ant", None, 7),
+        ("by-oai", Some(9), 9),
+        ("by-ant", Some(5), 5),
+        ("ant/small", None, 12),
+    ] {
+        let mut body = question(client, model, false, "draw [[sim:tokens=12]]");
+        body["max_completion_tokens"] = json!(own);
+        if own.is_none() {
+            body.as_object_mut().unwrap().remove("max_completion_tokens");
+        }
+        let reply = ask(stepwell.api, client, &[], &body).await;
+        assert_eq!(reply.status, 200, "{model}: {}", reply.text());
+        assert_eq!(reply.json()["usage"]["completion_tokens"], tokens, "{model} {own:?}");
+        let finish = if tokens < 12 { "length" } else { "stop" };
+        assert_eq!(reply.json()["choices"][0]["finish_reason"], finish, "{model} {own:?}");
+    }
+}

@@ -149,6 +149,7 @@ async fn every_fault_is_a_true_error_or_an_honest_end_and_leaves_one_record() {
     }
     assert_eq!(failed, 0, "cells of the matrix are not as expected: see above");
     check_sums(&world.stepwell, cells.len()).await;
+    check_log(&world.stepwell);
     world.stepwell.idle().await;
 }
 
@@ -297,6 +298,19 @@ impl Cell {
                 assert!(output >= came && came > 0, "no output that came is left out: {seen}");
             }
         }
+    }
+}
+
+/// Failed calls are in the log by their ids, and nothing that is the client's or a secret is.
+fn check_log(stepwell: &Stepwell) {
+    let lines = stepwell.log();
+    let logged: Vec<Value> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let ids =
+        logged.iter().filter(|line| line["call_id"].is_string() || line["fields"]["call_id"].is_string());
+    assert!(ids.count() > 0, "{:?}", lines.last());
+    for text in ["key-of-", "sk-of-the-client", "draw some water", "You said"] {
+        let told = lines.iter().find(|line| line.contains(text));
+        assert_eq!(told, None, "`{text}` is in the log");
     }
 }
 

@@ -182,3 +182,18 @@ async fn a_count_of_tokens_fails_over_as_any_call_does() {
     );
     assert!(reply.json()["input_tokens"].as_u64().unwrap() > 0);
 }
+
+#[tokio::test]
+async fn a_provider_that_hangs_up_between_calls_costs_none_of_them() {
+    // It says nothing of `connection: close`: the connection looks as if it could be used again.
+    let reply = "{\"id\":\"c1\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\
+        \"finish_reason\":\"stop\",\"message\":{\"role\":\"assistant\",\"content\":\"well\"}}]}";
+    let scripted = Scripted::json("", reply).await;
+    let stepwell = Stepwell::start("", &provider("p", "openai", scripted.address, "")).await;
+    let body = question(Dialect::OpenaiChat, "p/m", false, "x");
+    for call in 0..100 {
+        let reply = ask(stepwell.api, Dialect::OpenaiChat, &[], &body).await;
+        assert_eq!(reply.status, 200, "call {call}: {}", reply.text());
+    }
+    assert_eq!(scripted.seen().len(), 100);
+}
