@@ -26,6 +26,7 @@ fn run(calls: usize) -> Result<(), Error> {
     let opened = Journal::open(data_dir, JournalOptions::default(), clock.clone())?;
     let template = fixture::call_record(clock.now());
     append(&opened.journal, &template, calls, &*clock);
+    append_from_threads(&opened.journal, &template, calls, &clock);
     drop(opened);
     let before = clock.now();
     let data_dir = Arc::new(DataDir::open(directory.path())?);
@@ -38,14 +39,21 @@ fn run(calls: usize) -> Result<(), Error> {
     let shipper = Shipper::start(opened.journal, ledger, ShipperOptions::default(), clock.clone())?;
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|_| Error::Closed)?;
     runtime.block_on(shipper.close(Duration::from_mins(10)))?;
-    show("journal to SQLite through the shipper", &before, &measure(&*clock), calls);
+    show("journal to SQLite through the shipper", &before, &measure(&*clock), 2 * calls);
     Ok(())
 }
 
 fn append(journal: &Journal, template: &CallRecord, calls: usize, clock: &dyn Clock) {
+    let before = measure(clock);
+    append_some(journal, template, calls, clock);
+    show("journal: intent and call", &before, &measure(clock), calls);
+    let bytes = journal.status().used_bytes / calls as u64;
+    report(&format!("    {bytes} bytes per call"));
+}
+
+fn append_some(journal: &Journal, template: &CallRecord, calls: usize, clock: &dyn Clock) {
     let mut call = template.clone();
     let mut intent = fixture::intent(&call, 1);
-    let before = measure(clock);
     for _ in 0..calls {
         call.id = CallId::new(clock.now());
         intent.call = call.id;
@@ -54,9 +62,17 @@ fn append(journal: &Journal, template: &CallRecord, calls: usize, clock: &dyn Cl
             return;
         }
     }
-    show("journal: intent and call", &before, &measure(clock), calls);
-    let frames = journal.status().used_bytes / calls as u64;
-    report(&format!("    {frames} bytes per call"));
+}
+
+fn append_from_threads(journal: &Journal, template: &CallRecord, calls: usize, clock: &SystemClock) {
+    const THREADS: usize = 4;
+    let before = measure(clock);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| append_some(journal, template, calls / THREADS, clock));
+        }
+    });
+    show("journal: the same from 4 threads", &before, &measure(clock), calls);
 }
 
 fn ship_direct(dir: &Path, template: &CallRecord, calls: usize, clock: &dyn Clock) -> Result<(), Error> {

@@ -13,6 +13,7 @@ mod lookup;
 mod reader;
 mod replica;
 mod segment;
+mod state;
 #[cfg(test)]
 mod tests;
 mod ticket;
@@ -28,12 +29,12 @@ use parking_lot::{Condvar, Mutex};
 use stepwell_types::{AttemptRecord, CallId, CallRecord, Clock, Intent, ReplicaId};
 use tokio::sync::watch;
 
-pub(crate) use self::append::IdHasher;
-use self::append::State;
 use self::files::{Files, SystemFiles};
 pub(crate) use self::frame::{Frame, Kind};
 pub(crate) use self::lookup::Lookup;
 pub(crate) use self::reader::Reader;
+pub(crate) use self::state::IdHasher;
+use self::state::State;
 use self::ticket::Durable;
 pub use self::ticket::{JournalError, Ticket};
 pub(crate) use self::v1::{AttemptV1, CallV1, IntentV1, UNREADABLE, VERSION};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::append::Unsynced;
+use super::state::Unsynced;
 use super::ticket::Durable;
 use super::{Durability, Shared};
 use crate::Error;
