@@ -29,4 +29,6 @@ mod harness_scripted;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod limits_connection;
+#[cfg(test)]
 mod reload;
