@@ -86,17 +86,16 @@ impl AdminToken {
         Ok(Self::new(token))
     }
 
+    /// Makes the file whole or not at all: a process that dies in between leaves no half of a token behind.
     fn create(path: &Path) -> Result<Self, TokenError> {
         let failed = |source| TokenError::Io { path: path.to_owned(), source };
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path).map_err(failed)?;
         let mut random = [0; RANDOM_BYTES];
         getrandom::fill(&mut random).map_err(TokenError::Random)?;
         let token = hex(&random);
-        file.write_all(token.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+        let draft = path.with_extension("new");
+        let written = write_private(&draft, &token).and_then(|()| fs::hard_link(&draft, path));
+        let removed = fs::remove_file(&draft);
+        written.and(removed).map_err(failed)?;
         Ok(Self::new(token))
     }
 
@@ -109,6 +108,22 @@ impl AdminToken {
     pub(crate) fn is(&self, offered: &str) -> bool {
         self.0.expose().as_bytes().ct_eq(offered.as_bytes()).into()
     }
+}
+
+/// Writes a file that only this user can read.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    // What a process that died has left may have any mode.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -284,7 +284,8 @@ async fn a_server_that_goes_away_makes_calls_that_cannot_connect() {
 #[tokio::test]
 async fn the_cpu_of_a_process_is_measured_per_call() {
     let address = serve(|_| Answer::Send(PLAIN)).await;
-    let options = LoadOptions { pids: vec![std::process::id()], ..options(address, 200) };
+    // Enough work for the coarsest of the system's clocks: ticks of 10 ms.
+    let options = LoadOptions { pids: vec![std::process::id()], ..options(address, 5_000) };
     let report = run(options, |_| {}).await.unwrap();
     let process = report.process.unwrap();
     assert!(process.pids.contains(&std::process::id()));

@@ -19,4 +19,4 @@ pub use error::Error;
 pub use exchange::{Exchange, Progress};
 pub use origin::{Origin, OriginError};
 pub use pool::{Limits, Upstream};
-pub use tls::{TlsError, client_config};
+pub use tls::{Tls, TlsError};

@@ -10,13 +10,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use parking_lot::Mutex;
-use rustls::ClientConfig;
 use tokio::time::Instant;
 
 use crate::connection::Connection;
 use crate::exchange::Timer;
 use crate::origin::OriginKey;
-use crate::{Error, Exchange, Origin};
+use crate::{Error, Exchange, Origin, Tls};
 
 /// How long an idle connection is kept: shorter than the keep-alive of most servers in the field, so that it is
 /// seldom the provider who closes first.
@@ -39,7 +38,7 @@ pub struct Limits {
 
 /// One worker's client: its connections, kept apart from other workers' so that no call waits for another thread.
 pub struct Upstream {
-    tls: Arc<ClientConfig>,
+    tls: Tls,
     origins: Mutex<HashMap<OriginKey, Slot>>,
 }
 
@@ -76,7 +75,7 @@ impl Drop for Lease {
 
 impl Upstream {
     /// A client without connections.
-    pub fn new(tls: Arc<ClientConfig>) -> Arc<Self> {
+    pub fn new(tls: Tls) -> Arc<Self> {
         Arc::new(Self { tls, origins: Mutex::new(HashMap::new()) })
     }
 
@@ -142,7 +141,7 @@ impl Upstream {
             let slot = origins.entry(key.clone()).or_default();
             Lease::take(&slot.open, limits.connections)?
         };
-        let opening = Connection::open(origin, &self.tls, limits, lease);
+        let opening = Connection::open(origin, &self.tls.0, limits, lease);
         tokio::time::timeout_at(deadline, opening).await.map_err(|_| Error::Deadline)?
     }
 

@@ -1,3 +1,5 @@
+//! The list of calls, its filters and pages, and one call whole.
+
 use serde_json::{Value, json};
 use stepwell_types::{CallId, Code, CostStatus, NanoUsd, Outcome};
 

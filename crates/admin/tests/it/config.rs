@@ -1,3 +1,5 @@
+//! What the configuration shows of itself, and reloading it.
+
 use axum::http::Method;
 use serde_json::json;
 use stepwell_types::Code;

@@ -1,3 +1,5 @@
+//! The OpenAPI description: every operation answers as it says.
+
 use std::collections::HashSet;
 
 use axum::http::Method;

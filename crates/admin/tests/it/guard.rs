@@ -1,3 +1,5 @@
+//! Who may ask: hosts, origins, methods, bodies.
+
 use axum::http::Method;
 use stepwell_types::Code;
 

@@ -1,3 +1,5 @@
+//! Status, probes and metrics.
+
 use std::sync::atomic::Ordering;
 
 use axum::http::Method;

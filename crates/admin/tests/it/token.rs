@@ -1,3 +1,5 @@
+//! The token file: how it is made, and what is refused as one.
+
 use std::fs;
 
 use stepwell_admin::{AdminToken, TokenError};
@@ -41,4 +43,13 @@ fn a_file_without_a_token_is_refused() {
         fs::write(dir.path().join("admin-token"), text).unwrap();
         assert!(matches!(AdminToken::open(dir.path()), Err(TokenError::Malformed { .. })), "{text:?}");
     }
+}
+
+#[test]
+fn a_process_that_died_while_it_made_the_token_leaves_none_behind() {
+    let dir = TempDir::new();
+    fs::write(dir.path().join("admin-token.new"), "half").unwrap();
+    let token = AdminToken::open(dir.path()).unwrap();
+    assert_eq!(AdminToken::read(dir.path()).unwrap().expose(), token.expose());
+    assert!(!dir.path().join("admin-token.new").exists());
 }

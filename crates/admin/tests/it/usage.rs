@@ -1,3 +1,5 @@
+//! Sums by group, step and tag.
+
 use serde_json::{Value, json};
 use stepwell_types::Code;
 

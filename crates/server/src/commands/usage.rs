@@ -14,7 +14,7 @@ use stepwell_admin::{UsageRequest, parse_time};
 use stepwell_config::{Settings, StoreUrl};
 use stepwell_store::{DataDir, Step};
 use stepwell_types::{Clock, SystemClock, Tenant};
-use stepwell_upstream::{Error, Limits, Origin, Upstream, client_config};
+use stepwell_upstream::{Error, Limits, Origin, Tls, Upstream};
 
 use super::{Failure, settings};
 use crate::cli::UsageArgs;
@@ -68,7 +68,7 @@ async fn ask_server(settings: &Settings, args: &UsageArgs) -> Result<Option<Valu
     let request = Request::get(target).header("host", origin.host_header()).body(Full::new(Bytes::new()));
     let limits =
         Limits { connect: PATIENCE, tls: PATIENCE, first_byte: PATIENCE, idle: PATIENCE, connections: 1 };
-    let client = Upstream::new(client_config().map_err(Failure::new)?);
+    let client = Upstream::new(Tls::system().map_err(Failure::new)?);
     let deadline = tokio::time::Instant::now() + PATIENCE;
     let sent = client.send(&origin, request.map_err(Failure::new)?, &limits, deadline).await;
     let mut exchange = match sent {

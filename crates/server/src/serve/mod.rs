@@ -139,7 +139,7 @@ impl Server {
         let settings = Arc::clone(&self.running.services.snapshots.load().settings);
         let listen_at = listen.local_addr().map_err(Failure::new)?;
         let admin_at = admin.local_addr().map_err(Failure::new)?;
-        let tls = stepwell_upstream::client_config().map_err(Failure::new)?;
+        let tls = stepwell_upstream::Tls::system().map_err(Failure::new)?;
         let workers = Workers::start(&self.running.services, &tls, settings.server.workers, &self.stop)
             .map_err(Failure::new)?;
         let most = settings.server.max_connections;

@@ -10,10 +10,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use rustls::ClientConfig;
 use stepwell_config::Settings;
 use stepwell_gateway::{Gateway, Services};
-use stepwell_upstream::Upstream;
+use stepwell_upstream::{Tls, Upstream};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -42,7 +41,7 @@ impl Workers {
     /// Starts `count` workers.
     pub(super) fn start(
         services: &Arc<Services>,
-        tls: &Arc<ClientConfig>,
+        tls: &Tls,
         count: NonZeroUsize,
         stop: &CancellationToken,
     ) -> io::Result<Self> {
@@ -85,14 +84,14 @@ impl Worker {
     fn start(
         number: usize,
         services: &Arc<Services>,
-        tls: &Arc<ClientConfig>,
+        tls: &Tls,
         stop: &CancellationToken,
     ) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (inbox, arriving) = mpsc::channel(HANDOVER);
         let connections = Arc::new(AtomicUsize::new(0));
         let room = Room {
-            gateway: Arc::new(Gateway::new(Arc::clone(services), Upstream::new(Arc::clone(tls)))),
+            gateway: Arc::new(Gateway::new(Arc::clone(services), Upstream::new(tls.clone()))),
             services: Arc::clone(services),
             stop: stop.clone(),
             connections: Arc::clone(&connections),

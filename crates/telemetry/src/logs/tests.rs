@@ -1,3 +1,5 @@
+//! What a log line holds, and what it never does.
+
 use std::io::Write;
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What a call costs in this crate, in nanoseconds. By hand: `cargo run --release -p stepwell-wire --example cost`.
+//! What a call costs in this crate, in nanoseconds. By hand: `cargo run --release -p stepwell-wire --example dialects`.
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a measurement by hand")]
 
 use std::hint::black_box;
