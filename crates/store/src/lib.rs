@@ -8,6 +8,7 @@ mod error;
 mod facts;
 mod journal;
 mod ledger;
+mod priority;
 mod ship;
 mod sketch;
 mod sqlite;

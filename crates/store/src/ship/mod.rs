@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use self::tail::Tail;
 use crate::block_on::block_on;
+use crate::priority::calls_first;
 use crate::{Batch, Checkpoint, Error, Journal, Ledger, Position};
 
 /// How the shipper works.
@@ -124,7 +125,10 @@ impl Shipper {
         let work = Work { shared: Arc::clone(&shared), ledger, options, tail, noted: checkpoint };
         let thread = thread::Builder::new()
             .name("shipper".to_owned())
-            .spawn(move || work.run())
+            .spawn(move || {
+                calls_first();
+                work.run();
+            })
             .map_err(Error::io("start a thread for", &dir))?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }

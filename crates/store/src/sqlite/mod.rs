@@ -23,6 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::names::Texts;
 use self::writer::Writer;
+use crate::priority::calls_first;
 use crate::{
     Batch, BoxFuture, CallFilter, CallRow, Checkpoint, Cursor, Error, Health, Ledger, Page, Position,
     Shipped, UsageQuery, UsageRow,
@@ -78,7 +79,10 @@ impl SqliteLedger {
     }
 
     fn spawn(&mut self, path: &Path, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
-        let thread = thread::Builder::new().name(name.to_owned()).spawn(work);
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(|| {
+            calls_first();
+            work();
+        });
         self.threads.push(thread.map_err(Error::io("start a thread for", path))?);
         Ok(())
     }
