@@ -8,10 +8,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::{Body, Frame};
 use stepwell_types::{Code, Failure, Outcome};
-use stepwell_upstream::{Exchange, Progress};
+use stepwell_upstream::{Exchange, Progress, join};
 use stepwell_wire::{Pipe, codec};
 
 use crate::answer::Committed;
@@ -52,8 +52,8 @@ impl Relay {
 
     /// Takes what has arrived through the pipe.
     fn take(&mut self, progress: Progress) {
-        let Self { arrived, pipe, ready, .. } = self;
-        let pushed = arrived.drain(..).try_for_each(|bytes| pipe.push(bytes, ready));
+        // Scanning a burst as a whole costs less than each of its events.
+        let pushed = self.pipe.push(join(&mut self.arrived), &mut self.ready);
         let broken = pushed
             .err()
             .map(|fault| Failure::new(Code::UpstreamInvalid, format!("{}: {fault}", self.provider)));
@@ -100,20 +100,6 @@ impl Relay {
         self.open.record.reply_bytes += self.ready.iter().map(Bytes::len).sum::<usize>() as u64;
         self.open.close(outcome, code, OK);
     }
-
-    /// Everything that is ready, as one frame: one write.
-    fn release(&mut self) -> Bytes {
-        if self.ready.len() == 1
-            && let Some(only) = self.ready.pop()
-        {
-            return only;
-        }
-        let mut whole = BytesMut::with_capacity(self.ready.iter().map(Bytes::len).sum());
-        for bytes in self.ready.drain(..) {
-            whole.extend_from_slice(&bytes);
-        }
-        whole.freeze()
-    }
 }
 
 /// Reads what comes after the terminal event, off the client's path, so that the connection goes back to the pool.
@@ -135,7 +121,8 @@ impl Body for Relay {
         let relay = self.get_mut();
         loop {
             if !relay.ready.is_empty() {
-                let bytes = relay.release();
+                // One frame, and so one write.
+                let bytes = join(&mut relay.ready);
                 if !relay.open.is_closed() {
                     relay.open.record.reply_bytes += bytes.len() as u64;
                 }

@@ -126,7 +126,7 @@ impl Exchange {
                 break;
             }
         }
-        Ok(join(pieces, length))
+        Ok(join(&mut pieces))
     }
 
     /// Gives the connection back, if it can serve again.
@@ -139,16 +139,18 @@ impl Exchange {
     }
 }
 
-/// One piece passes as it is; several are copied together.
-fn join(mut pieces: Vec<Bytes>, length: usize) -> Bytes {
-    if pieces.len() == 1 {
-        return pieces.swap_remove(0);
+/// Takes all pieces as one: a single one as it is, several copied together.
+pub fn join(pieces: &mut Vec<Bytes>) -> Bytes {
+    match pieces.as_slice() {
+        [_] => pieces.pop().unwrap_or_default(),
+        several => {
+            let mut whole = BytesMut::with_capacity(several.iter().map(Bytes::len).sum());
+            for piece in pieces.drain(..) {
+                whole.extend_from_slice(&piece);
+            }
+            whole.freeze()
+        }
     }
-    let mut whole = BytesMut::with_capacity(length);
-    for piece in pieces {
-        whole.extend_from_slice(&piece);
-    }
-    whole.freeze()
 }
 
 /// The deadline of a call and the patience of its present step, in one timer that is armed only while the call waits

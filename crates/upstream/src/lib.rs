@@ -16,7 +16,7 @@ mod stream;
 mod tls;
 
 pub use error::Error;
-pub use exchange::{Exchange, Progress};
+pub use exchange::{Exchange, Progress, join};
 pub use origin::{Origin, OriginError};
 pub use pool::{Limits, Upstream};
 pub use tls::{Tls, TlsError};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use stepwell_types::{Code, Failure, Outcome};
-use stepwell_upstream::{Exchange, Progress};
+use stepwell_upstream::{Exchange, Progress, join};
 use stepwell_wire::{Fault, Pipe, UpstreamError, codec, translate};
 
 use crate::answer::{Answer, Committed, Refusal};
@@ -39,7 +39,7 @@ pub(crate) async fn commit(
     let mut arrived = Vec::new();
     loop {
         let progress = poll_fn(|cx| exchange.poll_burst(cx, &mut arrived)).await;
-        let pushed = arrived.drain(..).try_for_each(|bytes| pipe.push(bytes, &mut ready));
+        let pushed = pipe.push(join(&mut arrived), &mut ready);
         let facts = pipe.facts();
         if facts.committed {
             open.first_token();
