@@ -147,6 +147,7 @@ impl OpenCall {
             user: self.record.user.clone(),
             tags: self.record.tags.clone(),
             target: target.name.clone(),
+            target_dialect: target.provider.dialect,
             bound,
         };
         let ticket = self.services.journal.intent(&intent).map_err(|error| {

@@ -99,6 +99,7 @@ pub fn intent(call: &CallRecord, number: u8) -> Intent {
         user: call.user.clone(),
         tags: call.tags.clone(),
         target: attempt.target.clone(),
+        target_dialect: attempt.dialect,
         bound: attempt.bound,
     }
 }

@@ -66,8 +66,9 @@ fn usage() -> impl Strategy<Value = Usage> {
 pub fn intent() -> impl Strategy<Value = Intent> {
     let head = (call_id(), any::<u8>(), name(), timestamp());
     let asked = (select(&Endpoint::ALL[..]), select(&Dialect::ALL[..]), any::<bool>(), text());
-    let named = (some_text(), some_text(), tags(), target(), some_money());
-    (head, asked, named).prop_map(|(head, asked, named)| Intent {
+    let named = (some_text(), some_text(), tags());
+    let sent = (target(), select(&Dialect::ALL[..]), some_money());
+    (head, asked, named, sent).prop_map(|(head, asked, named, sent)| Intent {
         call: head.0,
         attempt: head.1,
         tenant: Tenant::named(&head.2),
@@ -79,8 +80,9 @@ pub fn intent() -> impl Strategy<Value = Intent> {
         route: named.0,
         user: named.1,
         tags: named.2,
-        target: named.3,
-        bound: named.4,
+        target: sent.0,
+        target_dialect: sent.1,
+        bound: sent.2,
     })
 }
 

@@ -219,6 +219,8 @@ pub struct Intent {
     pub tags: Tags,
     /// Where the attempt goes.
     pub target: TargetName,
+    /// The dialect spoken there.
+    pub target_dialect: Dialect,
     /// The most it can cost; none where the model has no price or no bound on its output.
     pub bound: Option<NanoUsd>,
 }

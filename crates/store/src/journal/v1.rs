@@ -99,6 +99,7 @@ pub(crate) struct IntentV1<'a> {
     tags: List<'a, TagRecord, TagV1<'a>>,
     provider: &'a str,
     model: &'a str,
+    target_dialect: u8,
     bound: Option<i64>,
 }
 
@@ -173,6 +174,7 @@ impl<'a> From<&'a Intent> for IntentV1<'a> {
             tags: List::Records(first(&intent.tags, MAX_TAGS)),
             provider: clip(&intent.target.provider),
             model: clip(&intent.target.model),
+            target_dialect: dialect_byte(intent.target_dialect),
             bound: intent.bound.map(NanoUsd::as_nanos),
         }
     }
@@ -194,6 +196,7 @@ impl IntentV1<'_> {
             user: self.user.map(Into::into),
             tags: tags(self.tags),
             target: TargetName { provider: self.provider.into(), model: self.model.into() },
+            target_dialect: *Dialect::ALL.get(usize::from(self.target_dialect))?,
             bound: self.bound.map(NanoUsd::from_nanos),
         })
     }

@@ -48,14 +48,13 @@ pub(super) fn unknown_call(
     })
 }
 
-/// An attempt that may have been served in full: it costs what it can cost at most. The provider's dialect is not
-/// in the intent; the caller's stands for it.
+/// An attempt that may have been served in full: it costs what it can cost at most.
 fn unknown_attempt(intent: &Intent) -> AttemptRecord {
     let cost_status = if intent.bound.is_some() { CostStatus::Estimated } else { CostStatus::Unpriced };
     AttemptRecord {
         number: intent.attempt,
         target: intent.target.clone(),
-        dialect: intent.dialect,
+        dialect: intent.target_dialect,
         started: intent.started,
         duration_us: 0,
         first_byte_us: None,

@@ -8,7 +8,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use proptest::prelude::*;
 use stepwell_testkit::{TestDir, fixture};
-use stepwell_types::{CallId, CallRecord, Clock, CostStatus, Outcome, ReplicaId, SystemClock, Tenant};
+use stepwell_types::{
+    CallId, CallRecord, Clock, CostStatus, Dialect, Outcome, ReplicaId, SystemClock, Tenant,
+};
 
 use super::{Shipper, ShipperOptions, ShipperStatus};
 use crate::block_on::block_on;
@@ -148,8 +150,11 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// A call that was translated: its target speaks another dialect than its caller.
 fn new_call() -> CallRecord {
-    fixture::call_record(SystemClock::new().now())
+    let mut call = fixture::call_record(SystemClock::new().now());
+    call.attempts[0].dialect = Dialect::Anthropic;
+    call
 }
 
 /// What happens to a journal.
@@ -256,7 +261,8 @@ fn check_unknown(found: &CallRecord, call: &CallRecord) -> Result<(), TestCaseEr
     let (last, known) = found.attempts.split_last().unwrap();
     prop_assert_eq!(known, &call.attempts[..known.len()]);
     prop_assert_eq!((last.outcome, last.cost_status), (Outcome::Unknown, CostStatus::Estimated));
-    prop_assert_eq!(last.cost, call.attempts[known.len()].bound);
+    let sent = &call.attempts[known.len()];
+    prop_assert_eq!((last.cost, last.dialect, &last.target), (sent.bound, sent.dialect, &sent.target));
     Ok(())
 }
 

@@ -43,7 +43,7 @@ impl Account {
         for (place, call) in calls.iter().enumerate() {
             for (number, attempt) in call.attempts.iter().enumerate() {
                 // No route here has two targets of one dialect: call and dialect name an attempt.
-                let of_attempt = entries.get_mut(&(call.id.to_string(), dialect(attempt)));
+                let of_attempt = entries.get_mut(&(call.id.to_string(), attempt.dialect));
                 let entry = of_attempt.and_then(Vec::pop);
                 pairs.push(Pair { call: place, number, entry });
             }
@@ -256,14 +256,6 @@ fn wrong(attempt: &AttemptRecord, entry: Option<&OracleEntry>) -> Option<&'stati
 
 fn billed(entry: Option<&OracleEntry>) -> NanoUsd {
     entry.map_or(NanoUsd::ZERO, |entry| entry.billed)
-}
-
-/// The provider's dialect: an unknown attempt's record does not know it, its provider's name does.
-fn dialect(attempt: &AttemptRecord) -> Dialect {
-    match &*attempt.target.provider {
-        "anthropic" => Dialect::Anthropic,
-        _ => Dialect::OpenaiChat,
-    }
 }
 
 /// The number its client gave a call.

@@ -10,7 +10,7 @@ use super::{Durability, Record, open, options, read_all};
 /// The payload of an intent as the first version wrote it.
 const INTENT: &str = concat!(
     "020764656661756c74808097f597b1b00600000004636861740104636861740106757365722d37020766656174757265",
-    "06736561726368066d61726b6574026e6c066f70656e61690a6770742d352d6d696e6901c0ee6d",
+    "06736561726368066d61726b6574026e6c066f70656e61690a6770742d352d6d696e690001c0ee6d",
 );
 /// The payload of a call with a failed attempt and a good one, likewise.
 const CALL: &str = concat!(
