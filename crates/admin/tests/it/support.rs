@@ -133,6 +133,10 @@ impl Control for Process {
                 reserved_bytes: 200,
                 max_bytes: 9_000,
                 open_calls: 2,
+                frames: 40,
+                appended_bytes: 5_000,
+                fsyncs: 7,
+                fsync_us: 9_000,
                 failed: None,
             },
             shipper: ShipperStatus {

@@ -217,6 +217,10 @@ fn measure_store(metrics: &Metrics, journal: &Arc<Journal>, shipper: &Arc<Shippe
     let (journal, shipper) = (Arc::clone(journal), Arc::clone(shipper));
     metrics.register_source(Box::new(move |sample| {
         let status = journal.status();
+        sample.set(Metric::JournalFrames, status.frames);
+        sample.set(Metric::JournalBytes, status.appended_bytes);
+        sample.set(Metric::JournalFsyncs, status.fsyncs);
+        sample.set(Metric::JournalFsyncSeconds, status.fsync_us);
         sample.set(Metric::JournalUsedBytes, status.used_bytes);
         sample.set(Metric::JournalReservedBytes, status.reserved_bytes);
         sample.set(Metric::JournalMaxBytes, status.max_bytes);

@@ -31,4 +31,6 @@ mod limits;
 #[cfg(test)]
 mod limits_connection;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod reload;

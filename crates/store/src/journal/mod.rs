@@ -86,7 +86,7 @@ pub struct Opened {
     pub truncated_bytes: u64,
 }
 
-/// How full the journal is and whether it takes intents.
+/// How full the journal is, whether it takes intents, and what it has done.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct JournalStatus {
     /// Bytes in segments.
@@ -97,6 +97,14 @@ pub struct JournalStatus {
     pub max_bytes: u64,
     /// Calls with an intent and no final.
     pub open_calls: usize,
+    /// Frames appended since it was opened.
+    pub frames: u64,
+    /// Bytes appended since it was opened.
+    pub appended_bytes: u64,
+    /// Flushes to disk since it was opened.
+    pub fsyncs: u64,
+    /// Microseconds they took.
+    pub fsync_us: u64,
     /// Why no intent is admitted any more, if so.
     pub failed: Option<Arc<str>>,
 }
@@ -198,7 +206,7 @@ impl Journal {
         self.shared.append_call(call)
     }
 
-    /// How full it is and whether it takes intents.
+    /// How full it is, whether it takes intents, and what it has done.
     pub fn status(&self) -> JournalStatus {
         let state = self.shared.state.lock();
         JournalStatus {
@@ -206,6 +214,10 @@ impl Journal {
             reserved_bytes: state.reserved,
             max_bytes: self.shared.options.max_bytes,
             open_calls: state.open.len(),
+            frames: state.frames,
+            appended_bytes: state.appended,
+            fsyncs: state.fsyncs,
+            fsync_us: state.fsync_us,
             failed: state.failed.clone(),
         }
     }

@@ -48,7 +48,12 @@ pub(super) struct State {
     pub(super) durable: u64,
     /// Under [`Durability::Async`], what has not been handed to the operating system.
     buffered: Vec<u8>,
+    /// Frames and bytes appended in all.
+    pub(super) frames: u64,
     pub(super) appended: u64,
+    /// Flushes to disk in all, and the microseconds they took.
+    pub(super) fsyncs: u64,
+    pub(super) fsync_us: u64,
     pub(super) dirty: bool,
     pub(super) upkeep_idle: bool,
     pub(super) alarm: Option<u64>,
@@ -91,7 +96,10 @@ impl State {
             reserved: 0,
             durable: 0,
             buffered: Vec::new(),
+            frames: 0,
             appended: 0,
+            fsyncs: 0,
+            fsync_us: 0,
             dirty: false,
             upkeep_idle: false,
             alarm: None,
@@ -225,6 +233,7 @@ impl State {
         Ok(())
     }
 
+    /// Appends one frame.
     pub(super) fn write(&mut self, bytes: &[u8], durability: Durability) -> Result<(), JournalError> {
         if durability == Durability::Async {
             self.buffered.extend_from_slice(bytes);
@@ -241,6 +250,7 @@ impl State {
             }
             self.offset += bytes.len() as u64;
         }
+        self.frames += 1;
         self.appended += bytes.len() as u64;
         self.dirty = true;
         Ok(())

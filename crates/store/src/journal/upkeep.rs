@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use super::files::SegmentFile;
 use super::state::Unsynced;
 use super::ticket::Durable;
 use super::{Durability, Shared};
@@ -49,12 +50,21 @@ fn run(shared: &Shared) {
 }
 
 fn sync(shared: &Shared, unsynced: &Unsynced) {
+    let began = shared.clock.moment();
+    let mut fsyncs = 0;
+    let mut flush = |file: &Arc<dyn SegmentFile>| {
+        fsyncs += 1;
+        file.sync()
+    };
     let result = unsynced
         .sealed
         .iter()
-        .try_for_each(|(file, length)| file.sync().and_then(|()| file.trim(*length)))
-        .and_then(|()| unsynced.active.sync());
+        .try_for_each(|(file, length)| flush(file).and_then(|()| file.trim(*length)))
+        .and_then(|()| flush(&unsynced.active));
+    let spent_us = shared.clock.moment().micros_since(began);
     let mut state = shared.state.lock();
+    state.fsyncs += fsyncs;
+    state.fsync_us += spent_us;
     if let Err(error) = result {
         state.fail(&error);
     }

@@ -78,3 +78,18 @@ fn settings_out_of_range_are_refused() {
         assert!(matches!(open(&directory, options), Err(crate::Error::Settings(_))));
     }
 }
+
+#[test]
+fn what_is_appended_and_flushed_is_counted() {
+    let directory = TestDir::new("counted");
+    let journal = open(&directory, options(Durability::Strict)).unwrap().journal;
+    let began = journal.status();
+    assert_eq!((began.frames, began.appended_bytes, began.fsyncs, began.fsync_us), (0, 0, 0, 0));
+    let call = call("someone");
+    journal.intent(&fixture::intent(&call, 1)).unwrap().wait().unwrap();
+    journal.call(&call).unwrap().wait().unwrap();
+    let status = journal.status();
+    assert_eq!(status.frames, 2);
+    assert_eq!(status.appended_bytes, status.used_bytes - began.used_bytes);
+    assert!(status.fsyncs >= 2 && status.fsync_us > 0, "each was waited for: {status:?}");
+}
