@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
-use stepwell_types::{CallId, Failure};
+use stepwell_types::Failure;
 use stepwell_upstream::Exchange;
 use stepwell_wire::{Pipe, codec};
 
@@ -133,8 +133,7 @@ pub(crate) fn events() -> Response<()> {
 
 /// The answer to a request that never became a call. It leaves no record: there is nothing to record it under.
 pub(crate) fn refuse_at_door(refused: &Refused) -> Response<ReplyBody> {
-    let id = CallId::from_bytes([0; 16]);
-    let body = codec(refused.dialect).write_error(&refused.failure, id);
+    let body = codec(refused.dialect).write_error(&refused.failure, None);
     let mut response = json(refused.failure.status, body);
     if let Some(after) = refused.failure.retry_after {
         headers::put_retry_after(response.headers_mut(), after);

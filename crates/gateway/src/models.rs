@@ -1,7 +1,7 @@
 //! The list of models: routes first, then every model of every provider, under the names clients may use.
 
 use http::Response;
-use stepwell_types::{CallId, Code, Dialect, Failure};
+use stepwell_types::{Code, Dialect, Failure};
 use stepwell_wire::{Listing, codec};
 
 use crate::answer::{ReplyBody, json};
@@ -24,7 +24,7 @@ pub(crate) fn one(dialect: Dialect, name: &str, snapshot: &Snapshot) -> Response
     } else {
         let failure =
             Failure::new(Code::ModelNotFound, format!("there is no model `{name}` here")).param("model");
-        let body = codec(dialect).write_error(&failure, CallId::from_bytes([0; 16]));
+        let body = codec(dialect).write_error(&failure, None);
         json(failure.status, body)
     }
 }

@@ -139,8 +139,8 @@ pub trait Codec: Send + Sync {
     /// Reads a provider's error answer. Never fails: a body of no known shape becomes an error by its status.
     fn read_error(&self, status: u16, body: &[u8]) -> UpstreamError;
 
-    /// Writes an error answer.
-    fn write_error(&self, failure: &Failure, call: CallId) -> Vec<u8>;
+    /// Writes an error answer. `call`: none for a request that never became a call; then its place is null.
+    fn write_error(&self, failure: &Failure, call: Option<CallId>) -> Vec<u8>;
 
     /// Writes the event that ends a broken stream: the dialect's own error event, after which the body ends
     /// without a terminal event.

@@ -48,7 +48,7 @@ pub(crate) fn refused(refusal: Refusal, mut open: OpenCall, dialect: Dialect) ->
         tracing::warn!(call_id = %open.id(), code = %failure.code, detail, "call failed");
     }
     let verbatim = upstream.as_ref().and_then(|upstream| upstream.verbatim.clone());
-    let body = verbatim.unwrap_or_else(|| codec(dialect).write_error(&failure, open.id()).into());
+    let body = verbatim.unwrap_or_else(|| codec(dialect).write_error(&failure, Some(open.id())).into());
     open.record.reply_bytes = body.len() as u64;
     let outcome = if failure.code == Code::ClientClosed { Outcome::Cancelled } else { Outcome::Failed };
     open.close(outcome, Some(failure.code), failure.status);

@@ -54,6 +54,7 @@ async fn one_model_is_shown_by_its_name_slashes_and_all() {
     }
     let reply = get(stepwell.api, "/v1/models/nobody/has-it").await;
     assert_eq!((reply.status, reply.code().as_str()), (404, Code::ModelNotFound.as_str()));
+    assert_eq!(reply.json()["error"]["call_id"], json!(null), "a list is no call");
     let reply = send(stepwell.api, "GET", "/v1/models/nobody/has-it", ANTHROPIC, "").await;
     assert_eq!((reply.status, &reply.json()["error"]["type"]), (404, &json!("not_found_error")));
 }

@@ -140,6 +140,14 @@ async fn only_plain_json_comes_in() {
     }
 }
 
+/// What is turned away at the door is no call: nobody can look it up under an id.
+fn names_no_call(reply: &Reply) {
+    let body = reply.json();
+    assert_eq!(body["error"].get("call_id"), Some(&Value::Null), "{body}");
+    assert!(body.get("request_id").is_none_or(Value::is_null), "{body}");
+    assert_eq!(reply.header("x-stepwell-call-id"), None);
+}
+
 #[tokio::test]
 async fn foreign_pages_and_foreign_names_are_turned_away() {
     let (sim, stepwell) = start("allowed_hosts = [\"gateway.internal\"]").await;
@@ -167,6 +175,9 @@ async fn foreign_pages_and_foreign_names_are_turned_away() {
         all.push(("anthropic-version", "2023-06-01"));
         let reply = send(stepwell.api, "GET", "/v1/models", &all, "").await;
         assert_eq!(reply.status, expected, "{headers:?}");
+        if expected == 403 {
+            names_no_call(&reply);
+        }
     }
     assert_eq!(sim.oracle.totals().requests, 4);
     let two = format!("GET /v1/models HTTP/1.1\r\nhost: {0}\r\nhost: evil.example\r\n\r\n", stepwell.api);
@@ -188,6 +199,7 @@ async fn an_unknown_path_or_method_is_told_what_there_is() {
     {
         let reply = send(stepwell.api, method, path, &[("content-type", "application/json")], "{}").await;
         assert_eq!((reply.status, reply.code().as_str()), (404, "not_found"), "{method} {path}");
+        names_no_call(&reply);
     }
     for (method, path, allow) in [
         ("GET", "/v1/chat/completions", "POST"),
@@ -205,6 +217,7 @@ async fn an_unknown_path_or_method_is_told_what_there_is() {
     }
     let reply = send(stepwell.api, "GET", "/v1/messages", &[], "").await;
     assert_eq!(reply.json()["type"], "error", "in the dialect of the path");
+    names_no_call(&reply);
 }
 
 #[tokio::test]

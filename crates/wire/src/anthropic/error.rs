@@ -125,10 +125,10 @@ fn kind_of(status: u16) -> &'static str {
     }
 }
 
-/// Writes an error's envelope. `call` stands where Anthropic has its request id.
-pub(super) fn write(out: &mut Vec<u8>, failure: &Failure, call: CallId) {
+/// Writes an error's envelope. `call` stands where Anthropic has its request id, which may be null there too.
+pub(super) fn write(out: &mut Vec<u8>, failure: &Failure, call: Option<CallId>) {
     let mut buffer = [0; 36];
-    let call: &str = call.encode(&mut buffer);
+    let call: Option<&str> = call.map(|call| &*call.encode(&mut buffer));
     let code = failure.code.as_str();
     write_object(out, |envelope| {
         envelope.string("type", "error");
@@ -139,10 +139,10 @@ pub(super) fn write(out: &mut Vec<u8>, failure: &Failure, call: CallId) {
                 error.string("param", param);
             }
             error.string("code", code);
-            error.string("call_id", call);
+            error.string_or_null("call_id", call);
             error.joined("docs", &[crate::error::DOCS, code]);
         });
-        envelope.string("request_id", call);
+        envelope.string_or_null("request_id", call);
     });
 }
 
@@ -206,7 +206,7 @@ mod tests {
         let call = CallId::first_at(Timestamp::from_micros(0));
         let failure = Failure::new(Code::UpstreamOverloaded, "try \"later\"").param("messages");
         let mut out = Vec::new();
-        write(&mut out, &failure, call);
+        write(&mut out, &failure, Some(call));
         let text = String::from_utf8(out).unwrap();
         assert!(text.starts_with(
             r#"{"type":"error","error":{"type":"overloaded_error","message":"try \"later\"","param":"messages","#

@@ -80,7 +80,7 @@ impl Codec for Anthropic {
         error::read(status, body)
     }
 
-    fn write_error(&self, failure: &Failure, call: CallId) -> Vec<u8> {
+    fn write_error(&self, failure: &Failure, call: Option<CallId>) -> Vec<u8> {
         let mut out = Vec::with_capacity(384);
         error::write(&mut out, failure, call);
         out
@@ -88,7 +88,7 @@ impl Codec for Anthropic {
 
     fn write_stream_error(&self, failure: &Failure, call: CallId) -> Vec<u8> {
         let mut out = Vec::with_capacity(400);
-        stream::frame(&mut out, "error", |data| error::write(data, failure, call));
+        stream::frame(&mut out, "error", |data| error::write(data, failure, Some(call)));
         out
     }
 

@@ -113,6 +113,14 @@ impl Object<'_> {
         out.push(b'"');
     }
 
+    /// A string, or null if there is none.
+    pub(crate) fn string_or_null(&mut self, key: &str, text: Option<&str>) {
+        match text {
+            Some(text) => self.string(key, text),
+            None => self.null(key),
+        }
+    }
+
     /// A string, if there is one.
     pub(crate) fn string_if(&mut self, key: &str, text: Option<&Cow<'_, str>>) {
         if let Some(text) = text {

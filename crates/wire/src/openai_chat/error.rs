@@ -137,18 +137,16 @@ fn status_of(name: &str) -> Option<u16> {
 }
 
 /// Writes an error object. `docs` says where its code is explained.
-pub(super) fn write(out: &mut Vec<u8>, failure: &Failure, call: CallId) {
-    let mut id = [0; 36];
+pub(super) fn write(out: &mut Vec<u8>, failure: &Failure, call: Option<CallId>) {
+    let mut buffer = [0; 36];
+    let call: Option<&str> = call.map(|call| &*call.encode(&mut buffer));
     write_object(out, |body| {
         body.object("error", |error| {
             error.string("message", &failure.message);
             error.string("type", failure.code.openai_type());
-            match &failure.param {
-                Some(param) => error.string("param", param),
-                None => error.null("param"),
-            }
+            error.string_or_null("param", failure.param.as_deref());
             error.string("code", failure.code.as_str());
-            error.string("call_id", call.encode(&mut id));
+            error.string_or_null("call_id", call);
             error.joined("docs", &[DOCS, failure.code.as_str()]);
         });
     });
@@ -239,7 +237,7 @@ mod tests {
         let call = CallId::first_at(Timestamp::from_micros(0));
         let failure = Failure::new(Code::InvalidRequest, "no \"model\"").param("model").detail("secret");
         let mut out = Vec::new();
-        write(&mut out, &failure, call);
+        write(&mut out, &failure, Some(call));
         assert_eq!(
             String::from_utf8(out).unwrap(),
             format!(

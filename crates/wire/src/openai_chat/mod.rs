@@ -78,7 +78,7 @@ impl Codec for OpenaiChat {
         error::read(status, body)
     }
 
-    fn write_error(&self, failure: &Failure, call: CallId) -> Vec<u8> {
+    fn write_error(&self, failure: &Failure, call: Option<CallId>) -> Vec<u8> {
         let mut out = Vec::with_capacity(320);
         error::write(&mut out, failure, call);
         out
@@ -86,7 +86,7 @@ impl Codec for OpenaiChat {
 
     fn write_stream_error(&self, failure: &Failure, call: CallId) -> Vec<u8> {
         let mut out = Vec::with_capacity(340);
-        stream::frame(&mut out, |out| error::write(out, failure, call));
+        stream::frame(&mut out, |out| error::write(out, failure, Some(call)));
         out
     }
 

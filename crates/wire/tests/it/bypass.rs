@@ -99,7 +99,7 @@ fn an_error_answer_says_code_call_and_docs_in_every_dialect() {
     for dialect in Dialect::ALL {
         for code in Code::ALL {
             let failure = Failure::new(*code, "what happened").param("messages[0]").detail("secret");
-            let body = codec(dialect).write_error(&failure, call);
+            let body = codec(dialect).write_error(&failure, Some(call));
             let value: Value = serde_json::from_slice(&body).unwrap();
             let error = &value["error"];
             assert_eq!(error["message"], "what happened", "{dialect} {code}");
@@ -108,6 +108,19 @@ fn an_error_answer_says_code_call_and_docs_in_every_dialect() {
             assert_eq!(error["docs"], format!("docs/errors.md#{code}"));
             assert!(!String::from_utf8(body).unwrap().contains("secret"));
         }
+    }
+}
+
+#[test]
+fn an_error_answer_without_a_call_names_none() {
+    let failure = Failure::new(Code::NotFound, "there is nothing here");
+    for dialect in Dialect::ALL {
+        let body = codec(dialect).write_error(&failure, None);
+        let value: Value = serde_json::from_slice(&body).unwrap();
+        let error = value["error"].as_object().unwrap();
+        assert_eq!(error.get("call_id"), Some(&Value::Null), "{dialect}");
+        let outside = value.get("request_id");
+        assert_eq!(outside, (dialect == Dialect::Anthropic).then_some(&Value::Null), "{dialect}");
     }
 }
 
