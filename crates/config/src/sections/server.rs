@@ -18,7 +18,7 @@ pub struct ServerSettings {
     pub admin_listen: SocketAddr,
     /// Threads that serve calls.
     pub workers: NonZeroUsize,
-    /// The most connections open at once on the data plane; more wait to be accepted.
+    /// The most connections open at once on the data plane; those beyond it are closed as soon as they are accepted.
     pub max_connections: usize,
     /// The largest request body, in bytes.
     pub body_limit: u64,
@@ -36,7 +36,7 @@ pub struct ServerSettings {
     pub body_timeout: Duration,
     /// The slowest a body may arrive once `body_timeout` has passed, in bytes per second.
     pub body_min_rate: u64,
-    /// How long a connection may stand idle between two requests.
+    /// How long a connection may stand idle between two requests, and how long a client may take nothing of its reply.
     pub idle_timeout: Duration,
     /// How long a shutdown waits for replies to end.
     pub drain_timeout: Duration,
@@ -90,7 +90,7 @@ const MAX_CONNECTIONS: Key = Key {
     name: "max_connections",
     shape: Shape::Integer { min: 1, max: 1_000_000 },
     default: Some("10000"),
-    doc: "The most connections open at once on the data plane; more wait to be accepted.",
+    doc: "The most connections open at once on the data plane; those beyond it are closed as soon as they are accepted.",
 };
 const BODY_LIMIT: Key = Key {
     name: "body_limit",
@@ -144,7 +144,7 @@ const IDLE_TIMEOUT: Key = Key {
     name: "idle_timeout",
     shape: WAIT,
     default: Some("\"75s\""),
-    doc: "How long a connection may stand idle between two requests.",
+    doc: "How long a connection may stand idle between two requests, and how long a client may take nothing of its reply.",
 };
 const DRAIN_TIMEOUT: Key = Key {
     name: "drain_timeout",
