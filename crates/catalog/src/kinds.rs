@@ -14,7 +14,6 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         key_env: Some("OPENAI_API_KEY"),
         prices: Some("openai"),
         // Not `openai-organization` and `openai-project`: they choose whose account is billed. Config may set them.
-        forward_request_headers: &["x-client-request-id"],
         ..openai_chat("openai")
     },
     // <https://platform.claude.com/docs/en/api/messages>, <https://platform.claude.com/docs/en/api/rate-limits>
@@ -181,6 +180,16 @@ mod tests {
                 let secret = ["authorization", "x-api-key", "api-key", "cookie", "x-goog-api-key"];
                 assert!(!secret.contains(header), "{}: {header}", kind.name);
                 assert_eq!(header.to_lowercase(), **header);
+            }
+        }
+    }
+
+    #[test]
+    fn no_header_is_listed_to_pass_that_the_gateway_writes_itself() {
+        for kind in provider_kinds() {
+            for header in kind.forward_request_headers {
+                let own = ["x-client-request-id", "content-type", "content-length", "host", "user-agent"];
+                assert!(!own.contains(header), "{}: {header}", kind.name);
             }
         }
     }
