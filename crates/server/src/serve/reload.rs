@@ -9,7 +9,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use stepwell_admin::{ConfigState, Control, Refused, ReloadRefused, Status};
 use stepwell_catalog::PriceBook;
-use stepwell_config::{Changes, Loaded, Problem, Settings, compare};
+use stepwell_config::{Changes, Loaded, Problem, Settings, Severity, compare};
 use stepwell_gateway::{Services, Snapshot};
 use stepwell_store::{BoxFuture, Shipper};
 use stepwell_telemetry::LogControl;
@@ -99,7 +99,7 @@ impl Running {
     fn try_reload(&self) -> Result<Changes, ReloadRefused> {
         let text = self.source.text().map_err(|error| failed(error.to_string()))?;
         self.seen.lock().clone_from(&text);
-        let Loaded { settings, warnings } = self.source.load(&text).map_err(ReloadRefused::Mistakes)?;
+        let Loaded { settings, warnings } = self.source.load(&text).map_err(mistakes)?;
         let running = Arc::clone(&self.services.snapshots.load().settings);
         let changes = compare(&running, &settings);
         let settings = settings.keeping(&running);
@@ -124,6 +124,12 @@ impl Running {
             Source::Detected => None,
         }
     }
+}
+
+/// Why the text was refused: its errors. Warnings alone would not have refused it.
+fn mistakes(mut problems: Vec<Problem>) -> ReloadRefused {
+    problems.retain(|problem| problem.severity == Severity::Error);
+    ReloadRefused::Mistakes(problems)
 }
 
 fn failed(message: String) -> ReloadRefused {
