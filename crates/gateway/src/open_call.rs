@@ -1,6 +1,7 @@
 //! A call's record while the call is under way: opened once, closed exactly once.
 //!
-//! Dropped before it is closed, it closes itself as cancelled: that is how a client that goes away is still settled.
+//! Dropped before it is closed, it closes itself: that is how a client that goes away is still settled, and a call that a
+//! shutdown does not wait for any longer.
 //! The append is one short write to a file, so it is done on the spot, where nothing can lose it.
 
 use std::sync::Arc;
@@ -266,6 +267,11 @@ impl OpenCall {
         self.closed
     }
 
+    /// Whether a call that is dropped now was cut by a shutdown, and not left by its client.
+    pub(crate) fn is_cut_by_shutdown(&self) -> bool {
+        self.services.admission.is_cutting()
+    }
+
     /// Counts the reply among the open streams.
     pub(crate) fn stream_opened(&self) -> InFlight {
         self.services.metrics.stream_opened()
@@ -278,10 +284,16 @@ impl OpenCall {
 }
 
 impl Drop for OpenCall {
+    /// Nothing of a reply was sent: a committed one is closed by its relay.
     fn drop(&mut self) {
         if !self.closed {
-            self.end_attempt(Outcome::Cancelled, Some(Code::ClientClosed), Billing::Partial, Seen::default());
-            self.close(Outcome::Cancelled, Some(Code::ClientClosed), Code::ClientClosed.status());
+            let (outcome, code) = if self.is_cut_by_shutdown() {
+                (Outcome::Failed, Code::Draining)
+            } else {
+                (Outcome::Cancelled, Code::ClientClosed)
+            };
+            self.end_attempt(outcome, Some(code), Billing::Partial, Seen::default());
+            self.close(outcome, Some(code), code.status());
         }
     }
 }

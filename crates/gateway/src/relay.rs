@@ -159,11 +159,16 @@ impl Relay {
 }
 
 impl Drop for Relay {
-    /// The client went away: its record says so, with what was seen.
+    /// The client went away, or a shutdown waits no longer: the record says which, with what was seen.
     fn drop(&mut self) {
         if !self.open.is_closed() {
             self.ready.clear();
-            self.close(Outcome::Cancelled, Some(Code::ClientClosed), Billing::Partial);
+            let (outcome, code) = if self.open.is_cut_by_shutdown() {
+                (Outcome::Cut, Code::Draining)
+            } else {
+                (Outcome::Cancelled, Code::ClientClosed)
+            };
+            self.close(outcome, Some(code), Billing::Partial);
         }
     }
 }

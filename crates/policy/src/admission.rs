@@ -15,6 +15,7 @@ pub struct Admission {
     in_flight: AtomicUsize,
     most: usize,
     draining: AtomicBool,
+    cutting: AtomicBool,
 }
 
 /// A place among the calls in flight, given back when dropped.
@@ -24,7 +25,12 @@ pub struct Permit(Arc<Admission>);
 impl Admission {
     /// Room for `most` calls at once.
     pub fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { in_flight: AtomicUsize::new(0), most, draining: AtomicBool::new(false) })
+        Arc::new(Self {
+            in_flight: AtomicUsize::new(0),
+            most,
+            draining: AtomicBool::new(false),
+            cutting: AtomicBool::new(false),
+        })
     }
 
     /// Takes a place: `overloaded` if there is none.
@@ -46,6 +52,16 @@ impl Admission {
     /// Whether the server is shutting down.
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
+    }
+
+    /// The drain timeout is over: a call that is dropped from now on was cut by the server, not left by its client.
+    pub fn cut(&self) {
+        self.cutting.store(true, Ordering::Release);
+    }
+
+    /// Whether the drain timeout is over.
+    pub fn is_cutting(&self) -> bool {
+        self.cutting.load(Ordering::Acquire)
     }
 
     /// How many calls are in flight.

@@ -150,7 +150,7 @@ const DRAIN_TIMEOUT: Key = Key {
     name: "drain_timeout",
     shape: Shape::Duration { min: ms(0), max: HOUR },
     default: Some("\"10m\""),
-    doc: "How long a shutdown waits for replies to end.",
+    doc: "How long a shutdown waits for replies to end; then it cuts them.",
 };
 const ALLOWED_HOSTS: Key = Key {
     name: "allowed_hosts",

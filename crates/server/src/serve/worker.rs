@@ -140,6 +140,8 @@ impl Room {
         tasks.close();
         let patience = self.settings().server.drain_timeout;
         if tokio::time::timeout(patience, tasks.wait()).await.is_err() {
+            // Before the runtime goes, and every call left with it: that is how they know who ended them.
+            self.services.admission.cut();
             tracing::warn!(left = tasks.len(), "the drain timeout is over, open replies are cut");
         }
     }

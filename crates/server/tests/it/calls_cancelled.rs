@@ -16,7 +16,7 @@ use crate::harness_client::{headers_of, path_of, question, start};
 use crate::harness_scripted::Scripted;
 
 /// The head and body of a request, to be written by hand.
-fn request(address: SocketAddr, dialect: Dialect, user: &str, body: &Value) -> String {
+pub(crate) fn request(address: SocketAddr, dialect: Dialect, user: &str, body: &Value) -> String {
     let (path, body) = (path_of(dialect), body.to_string());
     let mut text = format!("POST {path} HTTP/1.1\r\nhost: {address}\r\nx-stepwell-user: {user}\r\n");
     for (name, value) in headers_of(dialect) {

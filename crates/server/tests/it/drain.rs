@@ -5,8 +5,10 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use stepwell_types::Dialect;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use crate::calls_cancelled::request;
 use crate::faults::amount;
 use crate::harness::{Ran, Simulator, Stepwell, eventually, run};
 use crate::harness_client::{End, Open, question, start};
@@ -90,19 +92,46 @@ async fn a_second_sigterm_ends_the_process_at_once_and_loses_no_call() {
 }
 
 #[tokio::test]
-async fn a_drain_that_takes_too_long_cuts_what_is_left_and_records_it() {
+async fn a_drain_that_takes_too_long_cuts_what_is_left_and_records_who_cut_it() {
     let sim = Simulator::start().await;
-    let mut stepwell = Stepwell::start("drain_timeout = \"200ms\"", &sim.providers()).await;
+    let patient = format!(
+        "[providers.patient]\nkind = \"openai\"\nbase_url = \"http://{}/v1\"\napi_key = \"literal:k\"\n\
+         prices.small = {{ input = 0.15, output = 0.60 }}\n",
+        sim.address
+    );
+    let mut stepwell = Stepwell::start("drain_timeout = \"200ms\"", &(sim.providers() + &patient)).await;
     let open = streaming(&stepwell, "draw [[sim:tokens=4000 event-ms=50]]").await;
+    let streamed = open.headers["x-stepwell-call-id"].to_str().unwrap().to_owned();
+    let body = question(Dialect::OpenaiChat, "patient/small", false, "draw [[sim:ttft-ms=50000]]");
+    let mut waiting = TcpStream::connect(stepwell.api).await.unwrap();
+    let text = request(stepwell.api, Dialect::OpenaiChat, "waits", &body);
+    waiting.write_all(text.as_bytes()).await.unwrap();
+    eventually("an attempt of each", || async {
+        (stepwell.gauge("stepwell_journal_open_calls").await == 2).then_some(())
+    })
+    .await;
     stepwell.signal(Signal::TERM);
     let status = tokio::time::timeout(Duration::from_secs(20), stepwell.ended()).await.unwrap();
     assert_eq!(status.code(), Some(0));
+    drop(waiting);
     let reply = open.read().await;
     assert_ne!(reply.end(Dialect::Anthropic), End::Complete, "a reply that was cut never looks whole");
-    let usage = usage(&stepwell);
-    assert_eq!(
-        (&usage["total"]["calls"], &usage["data"][0]["outcome"]),
-        (&json!(1), &json!("cancelled")),
-        "{usage:#}"
-    );
+    assert_eq!(usage(&stepwell)["total"]["calls"], 2);
+    let stepwell = stepwell.start_again().await;
+    for (record, outcome) in
+        [(stepwell.record(&streamed).await, "cut"), (stepwell.record_of_user("waits").await, "failed")]
+    {
+        assert_eq!(
+            (&record["outcome"], &record["code"]),
+            (&json!(outcome), &json!("draining")),
+            "{record:#}"
+        );
+        let attempt = &record["attempts"][0];
+        assert_eq!(
+            (&attempt["outcome"], &attempt["code"]),
+            (&json!(outcome), &json!("draining")),
+            "{record:#}"
+        );
+        assert_eq!(attempt["cost_status"], "estimated", "the provider may bill it: {record:#}");
+    }
 }
