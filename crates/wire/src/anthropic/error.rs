@@ -128,7 +128,7 @@ fn kind_of(status: u16) -> &'static str {
 /// Writes an error's envelope. `call` stands where Anthropic has its request id, which may be null there too.
 pub(super) fn write(out: &mut Vec<u8>, failure: &Failure, call: Option<CallId>) {
     let mut buffer = [0; 36];
-    let call: Option<&str> = call.map(|call| &*call.encode(&mut buffer));
+    let call: Option<&str> = call.map(|call| call.encode(&mut buffer));
     let code = failure.code.as_str();
     write_object(out, |envelope| {
         envelope.string("type", "error");

@@ -139,7 +139,7 @@ fn status_of(name: &str) -> Option<u16> {
 /// Writes an error object. `docs` says where its code is explained.
 pub(super) fn write(out: &mut Vec<u8>, failure: &Failure, call: Option<CallId>) {
     let mut buffer = [0; 36];
-    let call: Option<&str> = call.map(|call| &*call.encode(&mut buffer));
+    let call: Option<&str> = call.map(|call| call.encode(&mut buffer));
     write_object(out, |body| {
         body.object("error", |error| {
             error.string("message", &failure.message);
