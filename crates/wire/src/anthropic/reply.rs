@@ -7,7 +7,7 @@ use super::blocks::{self, Base, Content, parts};
 use super::stop;
 use super::usage::{self, Counts, Meter};
 use crate::chat::{Extra, Part, Reply};
-use crate::json::{Broken, Scan, Text, keep, object, read_reply, small, write_object};
+use crate::json::{Broken, Text, keep, object, read_reply, scan, small, write_object};
 use crate::{Error, Losses, ReplyFacts, Written};
 
 object! {
@@ -35,28 +35,31 @@ fn check(kind: Option<&Text<'_>>, has_content: bool) -> Result<(), Error> {
 
 /// Reads what the record needs, by a scan: the rest of the reply is not parsed.
 pub(super) fn facts(body: &[u8]) -> Result<ReplyFacts, Error> {
-    let not_json = |Broken| Error::new(Code::UpstreamInvalid, "the provider's answer is not JSON");
     let mut facts = ReplyFacts::default();
-    let mut kind = None;
-    let mut has_content = false;
-    let mut members = Scan::object(body).map_err(not_json)?;
-    while let Some((key, value)) = members.member().map_err(not_json)? {
-        let text = || small::<Option<Text<'_>>>(value).map_err(not_json);
-        match key {
-            b"type" => kind = text()?,
-            b"id" => facts.id = text()?.map(|id| id.0.into()),
-            b"model" => facts.model = text()?.map(|model| model.0.into()),
-            b"content" => has_content = value.starts_with(b"["),
-            b"stop_reason" => facts.finish = text()?.map(|reason| stop::read(&reason.0)),
-            b"usage" if value != b"null" => {
-                let mut meter = Meter::default();
-                drop(meter.take(read_reply(value)?));
-                facts.usage = meter.usage();
+    let (mut kind, mut has_content, mut counts) = (None, false, None);
+    let walked = scan(body, |members| {
+        while let Some(key) = members.key()? {
+            let value = members.value()?;
+            let text = || small::<Option<Text<'_>>>(value);
+            match key {
+                b"type" => kind = text()?,
+                b"id" => facts.id = text()?.map(|id| id.0.into()),
+                b"model" => facts.model = text()?.map(|model| model.0.into()),
+                b"content" => has_content = value.starts_with(b"["),
+                b"stop_reason" => facts.finish = text()?.map(|reason| stop::read(&reason.0)),
+                b"usage" => counts = (value != b"null").then_some(value),
+                _ => {}
             }
-            _ => {}
         }
-    }
+        Ok(())
+    });
+    walked.map_err(|Broken| Error::new(Code::UpstreamInvalid, "the provider's answer is not JSON"))?;
     check(kind.as_ref(), has_content)?;
+    if let Some(counts) = counts {
+        let mut meter = Meter::default();
+        drop(meter.take(read_reply(counts)?));
+        facts.usage = meter.usage();
+    }
     Ok(facts)
 }
 

@@ -14,6 +14,6 @@ pub use depth::check_depth;
 
 pub(crate) use object::{Extras, Rest, Skipped, keep, key_under, object};
 pub(crate) use read::{Listed, Text, Whole, read, read_frame, read_reply};
-pub(crate) use scan::{Broken, Scan, small};
+pub(crate) use scan::{Broken, Scan, scan, small};
 pub(crate) use splice::{span, splice};
 pub(crate) use write::{Array, Object, object as write_object, string};

@@ -11,10 +11,8 @@ use super::depth::string_end;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Broken;
 
-/// A key as written, quotes left out, and its value's bytes.
-pub(crate) type Member<'a> = (&'a [u8], &'a [u8]);
-
-/// A walk over the members of an object or the elements of an array.
+/// A walk over the members of an object or the elements of an array. What `key` or `next` has come to must be taken, by
+/// [`Scan::value`] or [`Scan::array`] or [`Scan::object`], before the next is asked for.
 pub(crate) struct Scan<'a> {
     body: &'a [u8],
     at: usize,
@@ -29,51 +27,34 @@ enum State {
     Over,
 }
 
+/// Walks over the members of the object that `body` is. Nothing but white space may stand around it.
+pub(crate) fn scan<'a>(
+    body: &'a [u8],
+    walk: impl FnOnce(&mut Scan<'a>) -> Result<(), Broken>,
+) -> Result<(), Broken> {
+    let mut root = Scan { body, at: blank_end(body, 0), close: 0, state: State::Over };
+    root.object(walk)?;
+    if blank_end(body, root.at) == body.len() { Ok(()) } else { Err(Broken) }
+}
+
 impl<'a> Scan<'a> {
-    /// The members of the object that `body` is. Nothing but white space may stand around it.
-    pub(crate) fn object(body: &'a [u8]) -> Result<Self, Broken> {
-        Self::open(body, b'{', b'}')
-    }
-
-    /// The elements of the array that `body` is.
-    pub(crate) fn array(body: &'a [u8]) -> Result<Self, Broken> {
-        Self::open(body, b'[', b']')
-    }
-
-    fn open(body: &'a [u8], open: u8, close: u8) -> Result<Self, Broken> {
-        let at = blank_end(body, 0);
-        if body.get(at) != Some(&open) {
-            return Err(Broken);
-        }
-        Ok(Self { body, at: at + 1, close, state: State::First })
-    }
-
-    /// The next member.
-    pub(crate) fn member(&mut self) -> Result<Option<Member<'a>>, Broken> {
-        if !self.advance()? {
+    /// Comes to the next member and gives its key as written, quotes left out.
+    pub(crate) fn key(&mut self) -> Result<Option<&'a [u8]>, Broken> {
+        if !self.next()? {
             return Ok(None);
         }
         let start = self.at;
-        if self.body.get(start) != Some(&b'"') {
-            return Err(Broken);
-        }
-        let end = string_end(self.body, start + 1);
-        let key = self.body.get(start + 1..end.saturating_sub(1)).ok_or(Broken)?;
+        let end = closed_string_end(self.body, start)?;
         self.at = blank_end(self.body, end);
         if self.body.get(self.at) != Some(&b':') {
             return Err(Broken);
         }
         self.at = blank_end(self.body, self.at + 1);
-        Ok(Some((key, self.value()?)))
+        Ok(self.body.get(start + 1..end - 1))
     }
 
-    /// The next element's bytes.
-    pub(crate) fn element(&mut self) -> Result<Option<&'a [u8]>, Broken> {
-        if self.advance()? { self.value().map(Some) } else { Ok(None) }
-    }
-
-    /// Steps over what stands before the next value. False at the end.
-    fn advance(&mut self) -> Result<bool, Broken> {
+    /// Comes to the next element. False at the end.
+    pub(crate) fn next(&mut self) -> Result<bool, Broken> {
         if self.state == State::Over {
             return Ok(false);
         }
@@ -81,8 +62,8 @@ impl<'a> Scan<'a> {
         match (self.body.get(self.at), self.state) {
             (Some(byte), _) if *byte == self.close => {
                 self.state = State::Over;
-                let is_last = blank_end(self.body, self.at + 1) == self.body.len();
-                if is_last { Ok(false) } else { Err(Broken) }
+                self.at += 1;
+                Ok(false)
             }
             (Some(b','), State::Later) => {
                 self.at = blank_end(self.body, self.at + 1);
@@ -96,10 +77,39 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn value(&mut self) -> Result<&'a [u8], Broken> {
+    /// Takes the value that the walk has come to.
+    pub(crate) fn value(&mut self) -> Result<&'a [u8], Broken> {
         let start = self.at;
         self.at = value_end(self.body, start)?;
         self.body.get(start..self.at).filter(|value| !value.is_empty()).ok_or(Broken)
+    }
+
+    /// Walks over the elements of the array that the walk has come to. `walk` goes to the end.
+    pub(crate) fn array(&mut self, walk: impl FnOnce(&mut Self) -> Result<(), Broken>) -> Result<(), Broken> {
+        self.inside(b'[', b']', walk)
+    }
+
+    /// Walks over the members of the object that the walk has come to. `walk` goes to the end.
+    pub(crate) fn object(
+        &mut self,
+        walk: impl FnOnce(&mut Self) -> Result<(), Broken>,
+    ) -> Result<(), Broken> {
+        self.inside(b'{', b'}', walk)
+    }
+
+    fn inside(
+        &mut self,
+        open: u8,
+        close: u8,
+        walk: impl FnOnce(&mut Self) -> Result<(), Broken>,
+    ) -> Result<(), Broken> {
+        if self.body.get(self.at) != Some(&open) {
+            return Err(Broken);
+        }
+        let mut inner = Self { body: self.body, at: self.at + 1, close, state: State::First };
+        walk(&mut inner)?;
+        self.at = inner.at;
+        if inner.state == State::Over { Ok(()) } else { Err(Broken) }
     }
 }
 
@@ -108,30 +118,89 @@ pub(crate) fn small<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Result<T, Broken
     serde_json::from_slice(value).map_err(|_| Broken)
 }
 
-fn blank_end(body: &[u8], at: usize) -> usize {
-    let rest = body.get(at..).unwrap_or_default();
-    at + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count()
+fn blank_end(body: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\t' | b'\n' | b'\r') = body.get(at) {
+        at += 1;
+    }
+    at
 }
+
+/// Where the string that begins at `start` is over. One that never ends is broken.
+fn closed_string_end(body: &[u8], start: usize) -> Result<usize, Broken> {
+    if body.get(start) != Some(&b'"') {
+        return Err(Broken);
+    }
+    let mut at = start + 1;
+    loop {
+        match body.get(at).ok_or(Broken)? {
+            b'"' => return Ok(at + 1),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+        if at - start > SHORT {
+            break;
+        }
+    }
+    // Long strings are searched, not walked. A string without an end also "ends" where the body does.
+    let end = string_end(body, at);
+    if end == body.len() && !ends_closed(body, at) { Err(Broken) } else { Ok(end) }
+}
+
+/// Strings up to about this long are walked: calling a search costs more.
+const SHORT: usize = 24;
+
+/// Whether the last byte of `body` closes the string of which `at` is inside.
+fn ends_closed(body: &[u8], at: usize) -> bool {
+    let Some((b'"', inside)) = body.get(at..).and_then(<[u8]>::split_last) else { return false };
+    inside.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 0
+}
+
+/// What a byte outside strings means to the frame.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Inner,
+    Quote,
+    Open,
+    Close,
+    Separator,
+}
+
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Inner; 256];
+    classes[b'"' as usize] = Class::Quote;
+    classes[b'{' as usize] = Class::Open;
+    classes[b'[' as usize] = Class::Open;
+    classes[b'}' as usize] = Class::Close;
+    classes[b']' as usize] = Class::Close;
+    classes[b',' as usize] = Class::Separator;
+    classes[b' ' as usize] = Class::Separator;
+    classes[b'\t' as usize] = Class::Separator;
+    classes[b'\n' as usize] = Class::Separator;
+    classes[b'\r' as usize] = Class::Separator;
+    classes
+};
 
 /// Where the value that begins at `start` is over.
 fn value_end(body: &[u8], start: usize) -> Result<usize, Broken> {
     let mut at = start;
     let mut depth = 0_usize;
     while let Some(byte) = body.get(at) {
-        at += 1;
-        match byte {
-            b'"' => {
-                let end = string_end(body, at);
-                // A string that is never closed also "ends" at the end of the body.
-                if body.get(end.wrapping_sub(1)) != Some(&b'"') || end == at {
-                    return Err(Broken);
-                }
-                at = end;
+        match (CLASSES[usize::from(*byte)], depth) {
+            (Class::Separator | Class::Close, 0) => return Ok(at),
+            (Class::Inner | Class::Separator, _) => {
+                at += 1;
+                continue;
             }
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' | b',' | b' ' | b'\t' | b'\n' | b'\r' if depth == 0 => return Ok(at - 1),
-            b'}' | b']' => depth -= 1,
-            _ => continue,
+            (Class::Quote, _) => at = closed_string_end(body, at)?,
+            (Class::Open, _) => {
+                depth += 1;
+                at += 1;
+                continue;
+            }
+            (Class::Close, _) => {
+                depth -= 1;
+                at += 1;
+            }
         }
         if depth == 0 {
             return Ok(at);
@@ -147,12 +216,14 @@ mod tests {
 
     use super::*;
 
-    fn members(body: &[u8]) -> Result<Vec<Member<'_>>, Broken> {
-        let mut scan = Scan::object(body)?;
+    fn members(body: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Broken> {
         let mut found = Vec::new();
-        while let Some(member) = scan.member()? {
-            found.push(member);
-        }
+        scan(body, |members| {
+            while let Some(key) = members.key()? {
+                found.push((key, members.value()?));
+            }
+            Ok(())
+        })?;
         Ok(found)
     }
 
@@ -175,6 +246,44 @@ mod tests {
         }
         for body in [&b"{}x"[..], b"{,}", b"{\"a\":1,}", b"{\"a\" 1}", b"{\"a\":}", b"[]", b"{\"a\":\"b}"] {
             assert_eq!(members(body), Err(Broken), "{}", String::from_utf8_lossy(body));
+        }
+    }
+
+    #[test]
+    fn a_walk_inside_goes_on_where_it_ends() {
+        let body = br#"{"a":[{"b":1},{"b":2}],"c":3}"#;
+        let (mut inner, mut after) = (Vec::new(), None);
+        let walked = scan(body, |members| {
+            while let Some(key) = members.key()? {
+                match key {
+                    b"a" => members.array(|elements| {
+                        while elements.next()? {
+                            elements.object(|element| {
+                                while element.key()?.is_some() {
+                                    inner.push(element.value()?);
+                                }
+                                Ok(())
+                            })?;
+                        }
+                        Ok(())
+                    })?,
+                    _ => after = Some(members.value()?),
+                }
+            }
+            Ok(())
+        });
+        assert_eq!((walked, inner, after), (Ok(()), vec![&b"1"[..], b"2"], Some(&b"3"[..])));
+        assert_eq!(scan(body, |_| Ok(())), Err(Broken), "a walk goes to the end");
+    }
+
+    #[test]
+    fn long_strings_end_where_they_are_closed() {
+        for inside in ["x".repeat(100), "\\\\".repeat(50), format!("{}\\\"", "y".repeat(40))] {
+            let body = format!("{{\"a\":\"{inside}\"}}");
+            assert_eq!(members(body.as_bytes()).unwrap().len(), 1, "{body}");
+            for end in 0..body.len() {
+                assert_eq!(members(&body.as_bytes()[..end]), Err(Broken), "{}", &body[..end]);
+            }
         }
     }
 

@@ -137,12 +137,11 @@ pub(super) fn edit(body: &[u8], head: &Head, edits: &Edits<'_>, quirks: Quirks) 
         changes.push((head.model_span.clone(), name));
     }
     if let Some(limit) = edits.max_output_tokens.filter(|limit| Some(*limit) != head.max_output_tokens) {
-        changes.push(match &head.max_output_tokens_span {
-            Some(span) => (span.clone(), limit.to_string().into_bytes()),
-            None => {
-                let name = if quirks.max_tokens_only { "max_tokens" } else { "max_completion_tokens" };
-                (after_model.clone(), format!(",\"{name}\":{limit}").into_bytes())
-            }
+        changes.push(if let Some(span) = &head.max_output_tokens_span {
+            (span.clone(), limit.to_string().into_bytes())
+        } else {
+            let name = if quirks.max_tokens_only { "max_tokens" } else { "max_completion_tokens" };
+            (after_model.clone(), format!(",\"{name}\":{limit}").into_bytes())
         });
     }
     if edits.include_usage && head.stream && !head.include_usage {

@@ -9,7 +9,7 @@ use super::message::{self, Content, ToolCall, said};
 use super::usage::{self, Counts};
 use super::{finish, message::Arguments};
 use crate::chat::{Extra, Part, Reply};
-use crate::json::{Array, Broken, Object, Scan, Text, Whole, object, read_reply, small, write_object};
+use crate::json::{Array, Broken, Object, Scan, Text, Whole, object, read_reply, scan, small, write_object};
 use crate::{Error, Losses, ReplyFacts, Written};
 
 object! {
@@ -52,7 +52,7 @@ fn no_choice() -> Error {
 
 /// Reads what the record needs, by a scan: the rest of the reply is not parsed.
 pub(super) fn facts(body: &[u8]) -> Result<ReplyFacts, Error> {
-    let found = scan(body)
+    let found = found(body)
         .map_err(|Broken| Error::new(Code::UpstreamInvalid, "the provider's answer is not JSON"))?;
     if found.choices == 0 {
         return Err(no_choice());
@@ -66,32 +66,52 @@ struct Found {
     choices: usize,
 }
 
-fn scan(body: &[u8]) -> Result<Found, Broken> {
+fn found(body: &[u8]) -> Result<Found, Broken> {
     let mut found = Found::default();
-    let facts = &mut found.facts;
-    let mut members = Scan::object(body)?;
-    while let Some((key, value)) = members.member()? {
-        match key {
-            b"id" => facts.id = small::<Option<Text<'_>>>(value)?.map(|id| id.0.into()),
-            b"model" => facts.model = small::<Option<Text<'_>>>(value)?.map(|model| model.0.into()),
-            b"choices" => (found.choices, facts.finish) = first_ending(value)?,
-            b"usage" => facts.usage = small::<Option<Counts>>(value)?.and_then(|counts| counts.usage()),
-            _ => {}
+    let Found { facts, choices } = &mut found;
+    scan(body, |members| {
+        while let Some(key) = members.key()? {
+            match key {
+                b"id" => facts.id = small::<Option<Text<'_>>>(members.value()?)?.map(|id| id.0.into()),
+                b"model" => {
+                    facts.model = small::<Option<Text<'_>>>(members.value()?)?.map(|model| model.0.into());
+                }
+                b"choices" => (*choices, facts.finish) = first_ending(members)?,
+                b"usage" => {
+                    facts.usage =
+                        small::<Option<Counts>>(members.value()?)?.and_then(|counts| counts.usage());
+                }
+                _ => drop(members.value()?),
+            }
         }
-    }
+        Ok(())
+    })?;
     Ok(found)
 }
 
 /// How many alternatives there are, and how the first of them ended.
-fn first_ending(choices: &[u8]) -> Result<(usize, Option<Finish>), Broken> {
+fn first_ending(members: &mut Scan<'_>) -> Result<(usize, Option<Finish>), Broken> {
     let mut count = 0;
     let mut first: Option<(u64, Option<Finish>)> = None;
-    let mut choices = Scan::array(choices)?;
-    while let Some(choice) = choices.element()? {
-        count += 1;
-        let (mut index, mut reason) = (0, None);
-        let mut members = Scan::object(choice)?;
-        while let Some((key, value)) = members.member()? {
+    members.array(|choices| {
+        while choices.next()? {
+            count += 1;
+            let ending = ending(choices)?;
+            if first.as_ref().is_none_or(|(least, _)| ending.0 < *least) {
+                first = Some(ending);
+            }
+        }
+        Ok(())
+    })?;
+    Ok((count, first.and_then(|(_, reason)| reason)))
+}
+
+/// Which alternative it is, and how it ended.
+fn ending(choices: &mut Scan<'_>) -> Result<(u64, Option<Finish>), Broken> {
+    let (mut index, mut reason) = (0, None);
+    choices.object(|choice| {
+        while let Some(key) = choice.key()? {
+            let value = choice.value()?;
             match key {
                 b"index" => index = small::<Option<u64>>(value)?.unwrap_or(0),
                 b"finish_reason" => {
@@ -100,11 +120,9 @@ fn first_ending(choices: &[u8]) -> Result<(usize, Option<Finish>), Broken> {
                 _ => {}
             }
         }
-        if first.as_ref().is_none_or(|(least, _)| index < *least) {
-            first = Some((index, reason));
-        }
-    }
-    Ok((count, first.and_then(|(_, reason)| reason)))
+        Ok(())
+    })?;
+    Ok((index, reason))
 }
 
 /// Reads a whole reply.
