@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Under streaming load it keeps the resident set about a third smaller than the system's allocator, and is faster.
+/// Made for many small, short-lived objects on several threads, which is what calls are.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
