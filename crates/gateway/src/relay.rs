@@ -40,7 +40,9 @@ pub(crate) struct Relay {
 
 impl Relay {
     pub(crate) fn new(committed: Committed, open: OpenCall) -> Self {
-        let Committed { target, exchange, pipe, ready, ended, broken } = committed;
+        let Committed { target, mut exchange, pipe, ready, ended, broken } = committed;
+        // They have gone to the client, and they hold on to the buffer they were read from.
+        drop(std::mem::take(exchange.headers_mut()));
         let streaming = open.stream_opened();
         let provider = target.name.provider.clone();
         let arrived = Vec::new();
