@@ -216,7 +216,9 @@ mod tests {
 
     use super::*;
 
-    fn members(body: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Broken> {
+    type Member<'a> = (&'a [u8], &'a [u8]);
+
+    fn members(body: &[u8]) -> Result<Vec<Member<'_>>, Broken> {
         let mut found = Vec::new();
         scan(body, |members| {
             while let Some(key) = members.key()? {
