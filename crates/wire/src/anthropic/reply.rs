@@ -1,14 +1,32 @@
 //! Complete replies: what the record needs of them, reading, and writing.
 
+use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 use stepwell_types::{Code, Finish};
 
 use super::blocks::{self, Base, Content, parts};
 use super::stop;
 use super::usage::{self, Counts, Meter};
 use crate::chat::{Extra, Part, Reply};
-use crate::json::{Broken, Text, keep, object, read_reply, scan, small, write_object};
+use crate::json::{Text, keep, object, read_reply, write_object};
 use crate::{Error, Losses, ReplyFacts, Written};
+
+/// A reply, but for what it says.
+#[derive(Debug, Default, Deserialize)]
+struct Envelope<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Option<Text<'a>>,
+    #[serde(borrow)]
+    id: Option<Text<'a>>,
+    #[serde(borrow)]
+    model: Option<Text<'a>>,
+    content: Option<Vec<IgnoredAny>>,
+    #[serde(borrow)]
+    stop_reason: Option<Text<'a>>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+}
 
 object! {
     /// A whole reply.
@@ -33,34 +51,20 @@ fn check(kind: Option<&Text<'_>>, has_content: bool) -> Result<(), Error> {
     Ok(())
 }
 
-/// Reads what the record needs, by a scan: the rest of the reply is not parsed.
+/// Reads what the record needs.
 pub(super) fn facts(body: &[u8]) -> Result<ReplyFacts, Error> {
-    let mut facts = ReplyFacts::default();
-    let (mut kind, mut has_content, mut counts) = (None, false, None);
-    let walked = scan(body, |members| {
-        while let Some(key) = members.key()? {
-            let value = members.value()?;
-            let text = || small::<Option<Text<'_>>>(value);
-            match key {
-                b"type" => kind = text()?,
-                b"id" => facts.id = text()?.map(|id| id.0.into()),
-                b"model" => facts.model = text()?.map(|model| model.0.into()),
-                b"content" => has_content = value.starts_with(b"["),
-                b"stop_reason" => facts.finish = text()?.map(|reason| stop::read(&reason.0)),
-                b"usage" => counts = (value != b"null").then_some(value),
-                _ => {}
-            }
-        }
-        Ok(())
-    });
-    walked.map_err(|Broken| Error::new(Code::UpstreamInvalid, "the provider's answer is not JSON"))?;
-    check(kind.as_ref(), has_content)?;
-    if let Some(counts) = counts {
-        let mut meter = Meter::default();
-        drop(meter.take(read_reply(counts)?));
-        facts.usage = meter.usage();
+    let reply: Envelope<'_> = read_reply(body)?;
+    check(reply.kind.as_ref(), reply.content.is_some() && body.trim_ascii_start().starts_with(b"{"))?;
+    let mut meter = Meter::default();
+    if let Some(counts) = reply.usage {
+        drop(meter.take(read_reply(counts.get().as_bytes())?));
     }
-    Ok(facts)
+    Ok(ReplyFacts {
+        id: reply.id.map(|id| id.0.into()),
+        model: reply.model.map(|model| model.0.into()),
+        finish: reply.stop_reason.map(|reason| stop::read(&reason.0)),
+        usage: meter.usage(),
+    })
 }
 
 /// Reads a whole reply.

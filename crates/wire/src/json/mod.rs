@@ -6,7 +6,6 @@ mod depth;
 mod object;
 mod place;
 mod read;
-mod scan;
 mod splice;
 mod write;
 
@@ -14,6 +13,5 @@ pub use depth::check_depth;
 
 pub(crate) use object::{Extras, Rest, Skipped, keep, key_under, object};
 pub(crate) use read::{Listed, Text, Whole, read, read_frame, read_reply};
-pub(crate) use scan::{Broken, Scan, scan, small};
 pub(crate) use splice::{span, splice};
 pub(crate) use write::{Array, Object, object as write_object, string};

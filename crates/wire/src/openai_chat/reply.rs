@@ -3,14 +3,31 @@
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
-use stepwell_types::{Code, Finish};
+use stepwell_types::Code;
 
 use super::message::{self, Content, ToolCall, said};
 use super::usage::{self, Counts};
 use super::{finish, message::Arguments};
 use crate::chat::{Extra, Part, Reply};
-use crate::json::{Array, Broken, Object, Scan, Text, Whole, object, read_reply, scan, small, write_object};
+use crate::json::{Array, Object, Text, Whole, object, read_reply, write_object};
 use crate::{Error, Losses, ReplyFacts, Written};
+
+object! {
+    /// A reply, but for what it says.
+    struct Envelope<'a> {
+        id: Text<'a> = "id",
+        model: Text<'a> = "model",
+        choices: Vec<Ending<'a>> = "choices",
+        usage: Counts = "usage",
+    }
+    skipping all
+}
+
+object! {
+    /// How an alternative ended.
+    struct Ending<'a> { index: u64 = "index", finish_reason: Text<'a> = "finish_reason" }
+    skipping all
+}
 
 object! {
     /// A whole reply.
@@ -50,79 +67,18 @@ fn no_choice() -> Error {
     Error::new(Code::UpstreamInvalid, "the provider's answer has no choices")
 }
 
-/// Reads what the record needs, by a scan: the rest of the reply is not parsed.
+/// Reads what the record needs.
 pub(super) fn facts(body: &[u8]) -> Result<ReplyFacts, Error> {
-    let found = found(body)
-        .map_err(|Broken| Error::new(Code::UpstreamInvalid, "the provider's answer is not JSON"))?;
-    if found.choices == 0 {
-        return Err(no_choice());
-    }
-    Ok(found.facts)
-}
-
-#[derive(Default)]
-struct Found {
-    facts: ReplyFacts,
-    choices: usize,
-}
-
-fn found(body: &[u8]) -> Result<Found, Broken> {
-    let mut found = Found::default();
-    let Found { facts, choices } = &mut found;
-    scan(body, |members| {
-        while let Some(key) = members.key()? {
-            match key {
-                b"id" => facts.id = small::<Option<Text<'_>>>(members.value()?)?.map(|id| id.0.into()),
-                b"model" => {
-                    facts.model = small::<Option<Text<'_>>>(members.value()?)?.map(|model| model.0.into());
-                }
-                b"choices" => (*choices, facts.finish) = first_ending(members)?,
-                b"usage" => {
-                    facts.usage =
-                        small::<Option<Counts>>(members.value()?)?.and_then(|counts| counts.usage());
-                }
-                _ => drop(members.value()?),
-            }
-        }
-        Ok(())
-    })?;
-    Ok(found)
-}
-
-/// How many alternatives there are, and how the first of them ended.
-fn first_ending(members: &mut Scan<'_>) -> Result<(usize, Option<Finish>), Broken> {
-    let mut count = 0;
-    let mut first: Option<(u64, Option<Finish>)> = None;
-    members.array(|choices| {
-        while choices.next()? {
-            count += 1;
-            let ending = ending(choices)?;
-            if first.as_ref().is_none_or(|(least, _)| ending.0 < *least) {
-                first = Some(ending);
-            }
-        }
-        Ok(())
-    })?;
-    Ok((count, first.and_then(|(_, reason)| reason)))
-}
-
-/// Which alternative it is, and how it ended.
-fn ending(choices: &mut Scan<'_>) -> Result<(u64, Option<Finish>), Broken> {
-    let (mut index, mut reason) = (0, None);
-    choices.object(|choice| {
-        while let Some(key) = choice.key()? {
-            let value = choice.value()?;
-            match key {
-                b"index" => index = small::<Option<u64>>(value)?.unwrap_or(0),
-                b"finish_reason" => {
-                    reason = small::<Option<Text<'_>>>(value)?.map(|reason| finish::read(&reason.0));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    })?;
-    Ok((index, reason))
+    let reply: Envelope<'_> = read_reply(body)?;
+    let choices = reply.choices.filter(|choices| !choices.is_empty()).ok_or_else(no_choice)?;
+    let first = choices.iter().min_by_key(|choice| choice.index.unwrap_or(0));
+    let reason = first.and_then(|choice| choice.finish_reason.as_ref());
+    Ok(ReplyFacts {
+        id: reply.id.map(|id| id.0.into()),
+        model: reply.model.map(|model| model.0.into()),
+        finish: reason.map(|reason| finish::read(&reason.0)),
+        usage: reply.usage.and_then(|counts| counts.usage()),
+    })
 }
 
 /// Reads a whole reply.
