@@ -5,12 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use stepwell_types::Failure;
-use stepwell_upstream::Exchange;
+use stepwell_upstream::{Exchange, Headers};
 use stepwell_wire::{Pipe, codec};
 
 use crate::door::Refused;
@@ -25,7 +25,7 @@ pub(crate) enum Answer {
         /// Who answered; none where no attempt was needed.
         target: Option<Arc<Target>>,
         /// The provider's headers.
-        upstream: HeaderMap,
+        upstream: Headers,
         /// The reply, in the client's dialect.
         body: Bytes,
     },
@@ -55,7 +55,7 @@ pub(crate) struct Refusal {
 /// What a provider answered with.
 pub(crate) struct Upstreams {
     pub(crate) target: Arc<Target>,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Headers,
     /// The body to pass byte for byte, if it may pass.
     pub(crate) verbatim: Option<Bytes>,
 }
@@ -105,6 +105,20 @@ impl Body for ReplyBody {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Self::Stream(body) => body.size_hint(),
+        }
+    }
+}
+
+/// Takes all pieces as one: a single one as it is, several copied together.
+pub(crate) fn join(pieces: &mut Vec<Bytes>) -> Bytes {
+    match pieces.as_slice() {
+        [_] => pieces.pop().unwrap_or_default(),
+        several => {
+            let mut whole = BytesMut::with_capacity(several.iter().map(Bytes::len).sum());
+            for piece in pieces.drain(..) {
+                whole.extend_from_slice(&piece);
+            }
+            whole.freeze()
         }
     }
 }

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use stepwell_catalog::ProviderKind;
 use stepwell_telemetry::server_timing;
 use stepwell_types::{CallRecord, Stage};
+use stepwell_upstream::Headers;
 
 use crate::open_call::OpenCall;
 use crate::snapshot::Target;
@@ -64,10 +65,13 @@ pub(crate) fn put_retry_after(headers: &mut HeaderMap, after: Duration) {
 }
 
 /// The provider's headers that its kind lets through.
-pub(crate) fn pass_back(from: &HeaderMap, kind: &ProviderKind, into: &mut HeaderMap) {
-    for (name, value) in from {
-        if kind.passes_reply_header(name.as_str()) {
-            into.append(name.clone(), value.clone());
+pub(crate) fn pass_back(from: &Headers, kind: &ProviderKind, into: &mut HeaderMap) {
+    for (name, value) in from.iter() {
+        if kind.passes_reply_header(name)
+            && let Ok(name) = HeaderName::from_bytes(name.as_bytes())
+            && let Ok(value) = HeaderValue::from_maybe_shared(from.share(value))
+        {
+            into.append(name, value);
         }
     }
 }

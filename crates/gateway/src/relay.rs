@@ -11,10 +11,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame};
 use stepwell_types::{Code, Failure, Outcome};
-use stepwell_upstream::{Exchange, Progress, join};
+use stepwell_upstream::{Exchange, Progress};
 use stepwell_wire::{Pipe, codec};
 
-use crate::answer::Committed;
+use crate::answer::{Committed, join};
 use crate::open_call::{Billing, OpenCall, Seen};
 
 /// The status that was sent.
@@ -34,7 +34,6 @@ pub(crate) struct Relay {
     pipe: Box<dyn Pipe>,
     provider: std::sync::Arc<str>,
     ready: Vec<Bytes>,
-    arrived: Vec<Bytes>,
     _streaming: stepwell_telemetry::InFlight,
 }
 
@@ -42,20 +41,17 @@ impl Relay {
     pub(crate) fn new(committed: Committed, open: OpenCall) -> Self {
         let Committed { target, mut exchange, pipe, ready, ended, broken } = committed;
         // They have gone to the client, and they hold on to the buffer they were read from.
-        drop(std::mem::take(exchange.headers_mut()));
+        drop(exchange.take_headers());
         let streaming = open.stream_opened();
         let provider = target.name.provider.clone();
-        let arrived = Vec::new();
-        let mut relay =
-            Self { open, exchange: Some(exchange), pipe, provider, ready, arrived, _streaming: streaming };
+        let mut relay = Self { open, exchange: Some(exchange), pipe, provider, ready, _streaming: streaming };
         relay.judge(broken, ended);
         relay
     }
 
     /// Takes what has arrived through the pipe.
-    fn take(&mut self, progress: Progress) {
-        // Scanning a burst as a whole costs less than each of its events.
-        let pushed = self.pipe.push(join(&mut self.arrived), &mut self.ready);
+    fn take(&mut self, bytes: Bytes, progress: Progress) {
+        let pushed = self.pipe.push(bytes, &mut self.ready);
         let broken = pushed
             .err()
             .map(|fault| Failure::new(Code::UpstreamInvalid, format!("{}: {fault}", self.provider)));
@@ -133,14 +129,10 @@ impl Body for Relay {
             let Some(exchange) = &mut relay.exchange else {
                 return Poll::Ready(None);
             };
-            match std::task::ready!(exchange.poll_burst(cx, &mut relay.arrived)) {
-                Ok(progress) => relay.take(progress),
+            match std::task::ready!(exchange.poll_burst(cx)) {
+                Ok((bytes, progress)) => relay.take(bytes, progress),
                 Err(error) => {
-                    let failure = Failure::new(error.code(), format!("{}: {error}", relay.provider));
-                    relay.arrived_before_failure();
-                    if !relay.open.is_closed() {
-                        relay.cut(&failure);
-                    }
+                    relay.cut(&Failure::new(error.code(), format!("{}: {error}", relay.provider)));
                 }
             }
         }
@@ -148,15 +140,6 @@ impl Body for Relay {
 
     fn is_end_stream(&self) -> bool {
         self.exchange.is_none() && self.ready.is_empty()
-    }
-}
-
-impl Relay {
-    /// Events that arrived whole right before the connection broke still count, the terminal one above all.
-    fn arrived_before_failure(&mut self) {
-        if !self.arrived.is_empty() {
-            self.take(Progress::More);
-        }
     }
 }
 

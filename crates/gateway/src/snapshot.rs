@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Uri};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method};
 use parking_lot::RwLock;
 use stepwell_catalog::{Auth, ModelPrice, PriceBook, ProviderKind, model_quirks};
 use stepwell_config::{ProviderSettings, RouteSettings, Secret, Settings};
 use stepwell_policy::{Choice, Pricing, Routing};
 use stepwell_types::{Code, Dialect, Failure, TargetName};
-use stepwell_upstream::{Limits, Origin};
+use stepwell_upstream::{Limits, Origin, Template};
 use stepwell_wire::Quirks;
 
 /// The most names kept resolved. Names come from clients: over this they are resolved anew each time.
@@ -57,13 +57,23 @@ pub(crate) struct Provider {
     pub(crate) name_header: HeaderValue,
     pub(crate) dialect: Dialect,
     pub(crate) origin: Origin,
-    pub(crate) chat: Uri,
-    pub(crate) count_tokens: Option<Uri>,
-    /// Credentials and all other headers that are the same for every call.
-    pub(crate) headers: HeaderMap,
+    /// Requests as far as they are the same for every call, credentials included.
+    pub(crate) chat: Template,
+    pub(crate) count_tokens: Option<Template>,
+    /// Headers that a call can bring itself.
+    pub(crate) forwarded: Vec<Forwarded>,
     pub(crate) kind: &'static ProviderKind,
     pub(crate) limits: Limits,
     pub(crate) total: Duration,
+}
+
+/// A header of the client's that passes to the provider.
+pub(crate) struct Forwarded {
+    pub(crate) name: HeaderName,
+    /// Passes whatever dialect the client speaks; others are part of their dialect.
+    pub(crate) by_itself: bool,
+    /// What the provider gets if the client sends none.
+    pub(crate) otherwise: Option<HeaderValue>,
 }
 
 impl Snapshot {
@@ -129,15 +139,25 @@ impl Provider {
         let kind = settings.kind;
         let base_url = base_url.or(kind.base_url).ok_or("it has no base_url")?;
         let origin = Origin::parse(base_url).map_err(|error| error.to_string())?;
-        let target = |path: &str| origin.target(path).map_err(|error| error.to_string());
+        let mut headers = fixed_headers(settings)?;
+        let of_dialect = kind.forward_request_headers.iter().map(|name| HeaderName::from_static(name));
+        let forwarded = of_dialect
+            .map(|name| (name, false))
+            .chain([(TRACEPARENT, true)])
+            .map(|(name, by_itself)| Forwarded { otherwise: headers.remove(&name), by_itself, name })
+            .collect();
+        headers.remove(CORRELATION);
+        let template = |path: &str| {
+            Template::new(&Method::POST, &origin, path, &headers).map_err(|error| error.to_string())
+        };
         let timeouts = settings.timeouts;
         Ok(Self {
             name_header: HeaderValue::from_str(&settings.name)
                 .map_err(|_| "its name cannot stand in a header")?,
             dialect: kind.dialect,
-            chat: target(kind.chat_path)?,
-            count_tokens: kind.count_tokens_path.map(target).transpose()?,
-            headers: fixed_headers(settings, &origin)?,
+            chat: template(kind.chat_path)?,
+            count_tokens: kind.count_tokens_path.map(template).transpose()?,
+            forwarded,
             kind,
             limits: Limits {
                 connect: timeouts.connect,
@@ -153,9 +173,12 @@ impl Provider {
 }
 
 /// Carries the call's id to the provider, so that an attempt can be found on its side too. OpenAI documents it; others
-/// ignore it. It has its place among the fixed headers, and its value for each call.
+/// ignore it.
 /// <https://platform.openai.com/docs/api-reference/debugging-requests>
 pub(crate) const CORRELATION: HeaderName = HeaderName::from_static("x-client-request-id");
+
+/// The caller's trace, which goes on at the provider: <https://www.w3.org/TR/trace-context/>.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// How a model at a provider differs from others of its dialect.
 fn quirks(kind: &ProviderKind, model: &str) -> Quirks {
@@ -169,13 +192,11 @@ fn quirks(kind: &ProviderKind, model: &str) -> Quirks {
     }
 }
 
-fn fixed_headers(settings: &ProviderSettings, origin: &Origin) -> Result<HeaderMap, String> {
+fn fixed_headers(settings: &ProviderSettings) -> Result<HeaderMap, String> {
     let kind = settings.kind;
     let mut headers = HeaderMap::with_capacity(16);
-    headers.insert(HOST, origin.host_header().clone());
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
-    headers.insert(CORRELATION, HeaderValue::from_static(""));
     headers.insert(USER_AGENT, HeaderValue::from_static(concat!("stepwell/", env!("CARGO_PKG_VERSION"))));
     for (name, value) in kind.fixed_headers {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));

@@ -4,6 +4,8 @@ use std::io;
 
 use stepwell_types::Code;
 
+use crate::Broken;
+
 /// Why an attempt has no reply, or no whole one.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -23,11 +25,11 @@ pub enum Error {
     #[error("all {0} connections to this origin are in use")]
     PoolFull(usize),
     /// The provider hung up, or broke HTTP, before its reply had a head.
-    #[error("hung up before the reply: {0}")]
-    NoReply(#[source] hyper::Error),
+    #[error("no reply: {0}")]
+    NoReply(#[source] Broken),
     /// The provider hung up, or broke HTTP, inside the reply's body.
-    #[error("hung up inside the reply: {0}")]
-    Truncated(#[source] hyper::Error),
+    #[error("broke off inside the reply: {0}")]
+    Truncated(#[source] Broken),
     /// No head of a reply in time.
     #[error("no reply within {0} ms")]
     FirstByteTimeout(u128),

@@ -7,16 +7,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http_body::Body;
-use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use crate::connection::Connection;
+use crate::http1::{Head, Headers};
 use crate::origin::OriginKey;
 use crate::{Error, Upstream};
-
-/// How much one burst may gather before it is passed on.
-const BURST: usize = 64 * 1024;
 
 /// A reply whose head has arrived. Dropped before its end, it closes the connection.
 pub struct Exchange {
@@ -24,16 +20,15 @@ pub struct Exchange {
     key: OriginKey,
     /// None once the reply has ended and the connection has gone back.
     connection: Option<Connection>,
-    head: http::response::Parts,
-    body: Incoming,
+    head: Head,
     timer: Timer,
     idle: Duration,
 }
 
-/// What [`Exchange::poll_burst`] found.
+/// Whether a reply goes on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Progress {
-    /// Bytes arrived; there may be more.
+    /// There may be more.
     More,
     /// The reply has ended, properly framed. Whether it is complete is the dialect's question.
     End,
@@ -44,111 +39,78 @@ impl Exchange {
         upstream: Arc<Upstream>,
         key: OriginKey,
         connection: Connection,
-        reply: http::Response<Incoming>,
+        head: Head,
         timer: Timer,
         idle: Duration,
     ) -> Self {
-        let (head, body) = reply.into_parts();
-        Self { upstream, key, connection: Some(connection), head, body, timer, idle }
+        Self { upstream, key, connection: Some(connection), head, timer, idle }
     }
 
     /// The reply's status and headers.
-    pub const fn head(&self) -> &http::response::Parts {
+    pub const fn head(&self) -> &Head {
         &self.head
     }
 
-    /// The reply's headers, to be taken from.
-    pub const fn headers_mut(&mut self) -> &mut http::HeaderMap {
-        &mut self.head.headers
+    /// The reply's headers, taken away.
+    pub fn take_headers(&mut self) -> Headers {
+        std::mem::take(&mut self.head.headers)
     }
 
-    /// Gathers everything that is there now into `out`, and waits only if there is nothing.
+    /// Gives everything that is there now as one piece, and waits only if there is nothing. An error comes after what
+    /// arrived before it.
     ///
     /// A provider that writes twenty events at once is read, scanned and passed on once, not twenty times.
-    pub fn poll_burst(
-        &mut self,
-        cx: &mut Context<'_>,
-        out: &mut Vec<Bytes>,
-    ) -> Poll<Result<Progress, Error>> {
+    pub fn poll_burst(&mut self, cx: &mut Context<'_>) -> Poll<Result<(Bytes, Progress), Error>> {
         let Some(connection) = &mut self.connection else {
-            return Poll::Ready(Ok(Progress::End));
+            return Poll::Ready(Ok((Bytes::new(), Progress::End)));
         };
-        let body = &mut self.body;
-        let mut gathered = 0;
-        // Each pass moves bytes from the socket to the body, then takes from the body what is there.
-        let polled = connection.pass(cx, |cx| {
-            while gathered < BURST {
-                match std::task::ready!(Pin::new(&mut *body).poll_frame(cx)) {
-                    Some(Ok(frame)) => {
-                        if let Ok(bytes) = frame.into_data() {
-                            gathered += bytes.len();
-                            out.push(bytes);
-                        }
-                    }
-                    Some(Err(error)) => return Poll::Ready(Err(Error::Truncated(error))),
-                    None => return Poll::Ready(Ok(Progress::End)),
+        let polled = connection.transport.poll_body(cx, &mut self.upstream.room());
+        match polled {
+            Poll::Ready(Ok(piece)) => {
+                if piece.is_last {
+                    self.end(cx);
+                    return Poll::Ready(Ok((piece.bytes, Progress::End)));
                 }
+                self.timer.expect_within(self.idle);
+                Poll::Ready(Ok((piece.bytes, Progress::More)))
             }
-            Poll::Ready(Ok(Progress::More))
-        });
-        match polled {
-            Poll::Ready(Ok(Progress::End)) => self.end(cx),
-            Poll::Ready(Err(_)) => self.connection = None,
-            Poll::Ready(Ok(Progress::More)) => {}
-            Poll::Pending if gathered > 0 => {}
-            Poll::Pending => {
-                return self.timer.poll(cx).map(|expired| {
-                    self.connection = None;
-                    Err(expired.into_error(Error::IdleTimeout))
-                });
+            Poll::Ready(Err(broken)) => {
+                self.connection = None;
+                Poll::Ready(Err(Error::Truncated(broken)))
             }
-        }
-        self.timer.expect_within(self.idle);
-        match polled {
-            Poll::Ready(progress) => Poll::Ready(progress),
-            Poll::Pending => Poll::Ready(Ok(Progress::More)),
+            Poll::Pending => self.timer.poll(cx).map(|expired| {
+                self.connection = None;
+                Err(expired.into_error(Error::IdleTimeout))
+            }),
         }
     }
 
     /// Reads the whole reply, at most `limit` bytes of it.
     pub async fn read_all(&mut self, limit: usize) -> Result<Bytes, Error> {
-        let mut pieces = Vec::with_capacity(2);
-        let mut length = 0;
-        loop {
-            let before = pieces.len();
-            let progress = poll_fn(|cx| self.poll_burst(cx, &mut pieces)).await?;
-            length += pieces[before..].iter().map(Bytes::len).sum::<usize>();
-            if length > limit {
-                self.connection = None;
-                return Err(Error::TooLarge(limit));
-            }
-            if progress == Progress::End {
-                break;
-            }
+        let (first, progress) = poll_fn(|cx| self.poll_burst(cx)).await?;
+        if progress == Progress::End && first.len() <= limit {
+            return Ok(first);
         }
-        Ok(join(&mut pieces))
+        let mut whole = BytesMut::from(&first[..]);
+        let mut progress = progress;
+        while progress == Progress::More && whole.len() <= limit {
+            let piece;
+            (piece, progress) = poll_fn(|cx| self.poll_burst(cx)).await?;
+            whole.extend_from_slice(&piece);
+        }
+        if whole.len() > limit {
+            self.connection = None;
+            return Err(Error::TooLarge(limit));
+        }
+        Ok(whole.freeze())
     }
 
     /// Gives the connection back, if it can serve again.
-    fn end(&mut self, cx: &Context<'_>) {
+    fn end(&mut self, cx: &mut Context<'_>) {
         if let Some(mut connection) = self.connection.take()
-            && connection.is_reusable(cx)
+            && connection.transport.is_reusable(cx)
         {
             self.upstream.give_back(&self.key, connection);
-        }
-    }
-}
-
-/// Takes all pieces as one: a single one as it is, several copied together.
-pub fn join(pieces: &mut Vec<Bytes>) -> Bytes {
-    match pieces.as_slice() {
-        [_] => pieces.pop().unwrap_or_default(),
-        several => {
-            let mut whole = BytesMut::with_capacity(several.iter().map(Bytes::len).sum());
-            for piece in pieces.drain(..) {
-                whole.extend_from_slice(&piece);
-            }
-            whole.freeze()
         }
     }
 }

@@ -7,19 +7,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use crate::connection::Connection;
 use crate::exchange::Timer;
 use crate::origin::OriginKey;
-use crate::{Error, Exchange, Origin, Tls};
+use crate::{Error, Exchange, Origin, Request, Tls};
 
 /// How long an idle connection is kept: shorter than the keep-alive of most servers in the field, so that it is
 /// seldom the provider who closes first.
 const IDLE: Duration = Duration::from_secs(50);
+
+/// How much one burst may gather before it is passed on, in bytes.
+const BURST: usize = 64 * 1024;
 
 /// The bounds of an attempt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,6 +41,8 @@ pub struct Limits {
 pub struct Upstream {
     tls: Tls,
     origins: Mutex<HashMap<OriginKey, Slot>>,
+    /// What is read is read into this, one connection at a time: those that wait hold no buffers.
+    room: Mutex<Box<[u8]>>,
 }
 
 #[derive(Default)]
@@ -76,7 +79,8 @@ impl Drop for Lease {
 impl Upstream {
     /// A client without connections.
     pub fn new(tls: Tls) -> Arc<Self> {
-        Arc::new(Self { tls, origins: Mutex::new(HashMap::new()) })
+        let room = Mutex::new(vec![0; BURST].into_boxed_slice());
+        Arc::new(Self { tls, origins: Mutex::new(HashMap::new()), room })
     }
 
     /// Sends a request and waits for the head of its reply, until `deadline` at the latest.
@@ -85,7 +89,7 @@ impl Upstream {
     pub async fn send(
         self: &Arc<Self>,
         origin: &Origin,
-        request: http::Request<Full<Bytes>>,
+        request: Request,
         limits: &Limits,
         deadline: Instant,
     ) -> Result<Exchange, Error> {
@@ -96,11 +100,21 @@ impl Upstream {
         };
         let mut timer = Timer::new(deadline);
         timer.expect_within(limits.first_byte);
-        let reply = connection
-            .send(request, |cx| timer.poll(cx).map(|expired| expired.into_error(Error::FirstByteTimeout)))
-            .await?;
+        connection.transport.begin(request);
+        let head = poll_fn(|cx| {
+            if let Poll::Ready(head) = connection.transport.poll_head(cx, &mut self.room()) {
+                return Poll::Ready(head.map_err(Error::NoReply));
+            }
+            timer.poll(cx).map(|expired| Err(expired.into_error(Error::FirstByteTimeout)))
+        })
+        .await?;
         timer.expect_within(limits.idle);
-        Ok(Exchange::new(Arc::clone(self), key, connection, reply, timer, limits.idle))
+        Ok(Exchange::new(Arc::clone(self), key, connection, head, timer, limits.idle))
+    }
+
+    /// Where to read. No other thread reads by this client, so the lock is always free.
+    pub(crate) fn room(&self) -> MutexGuard<'_, Box<[u8]>> {
+        self.room.lock()
     }
 
     /// Closes connections that have been idle for too long. To be called every few seconds.
@@ -123,7 +137,7 @@ impl Upstream {
         loop {
             let idle = self.origins.lock().get_mut(key)?.idle.pop()?;
             let mut connection = idle.connection;
-            if poll_fn(|cx| Poll::Ready(connection.is_reusable(cx))).await {
+            if poll_fn(|cx| Poll::Ready(connection.transport.is_reusable(cx))).await {
                 return Some(connection);
             }
         }

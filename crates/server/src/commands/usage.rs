@@ -7,14 +7,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Request;
-use http_body_util::Full;
+use http::{HeaderMap, Method};
 use serde_json::Value;
 use stepwell_admin::{UsageRequest, parse_time};
 use stepwell_config::{Settings, StoreUrl};
 use stepwell_store::{DataDir, Step};
 use stepwell_types::{Clock, SystemClock, Tenant};
-use stepwell_upstream::{Error, Limits, Origin, Tls, Upstream};
+use stepwell_upstream::{Error, Limits, Origin, Request, Template, Tls, Upstream};
 
 use super::{Failure, settings};
 use crate::cli::UsageArgs;
@@ -64,13 +63,14 @@ async fn ask_server(settings: &Settings, args: &UsageArgs) -> Result<Option<Valu
             query.append_pair(name, value);
         }
     }
-    let target = origin.target(&format!("/admin/v1/usage?{}", query.finish())).map_err(Failure::new)?;
-    let request = Request::get(target).header("host", origin.host_header()).body(Full::new(Bytes::new()));
+    let path = format!("/admin/v1/usage?{}", query.finish());
+    let template = Template::new(&Method::GET, &origin, &path, &HeaderMap::new()).map_err(Failure::new)?;
+    let request = Request::new(&template, Bytes::new());
     let limits =
         Limits { connect: PATIENCE, tls: PATIENCE, first_byte: PATIENCE, idle: PATIENCE, connections: 1 };
     let client = Upstream::new(Tls::system().map_err(Failure::new)?);
     let deadline = tokio::time::Instant::now() + PATIENCE;
-    let sent = client.send(&origin, request.map_err(Failure::new)?, &limits, deadline).await;
+    let sent = client.send(&origin, request, &limits, deadline).await;
     let mut exchange = match sent {
         Ok(exchange) => exchange,
         Err(Error::Connect(_)) => return Ok(None),

@@ -113,8 +113,8 @@ fn calls_out(rooms: &[Room]) -> Vec<String> {
         }
         for file in room.files.iter().filter(|file| file.path.contains("/src/")) {
             let code = file.text.lines().filter(|line| !line.trim_start().starts_with("//"));
-            if code.clone().any(|line| line.contains("hyper::client") || line.contains("hyper_util::client"))
-            {
+            let calls = ["hyper::client", "hyper_util::client", "TcpStream::connect"];
+            if code.clone().any(|line| calls.iter().any(|call| line.contains(call))) {
                 found.push(format!("{} uses an HTTP client", file.path));
             }
         }
@@ -358,8 +358,10 @@ mod broken {
             ];
             assert_eq!(calls_out(&rooms), [format!("gateway asks for {package}'s feature {feature}")]);
         }
-        let borrowed = file("policy/src/route.rs", "//! Routes.\nuse hyper::client::conn::http1;\n");
-        assert_eq!(calls_out(&[borrowed]), ["policy/src/route.rs uses an HTTP client"]);
+        for borrowed in ["use hyper::client::conn::http1;", "let tcp = TcpStream::connect(address).await?;"] {
+            let found = calls_out(&[file("policy/src/route.rs", &format!("//! Routes.\n{borrowed}\n"))]);
+            assert_eq!(found, ["policy/src/route.rs uses an HTTP client"]);
+        }
         none(&calls_out(&[file("upstream/src/pool.rs", "use hyper::client::conn::http1;")]));
         none(&calls_out(&[file("sim/src/lib.rs", "//! Never uses hyper::client.")]));
     }

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
 use stepwell_policy::estimate;
 use stepwell_types::Outcome;
-use stepwell_upstream::Exchange;
+use stepwell_upstream::{Exchange, Headers};
 use stepwell_wire::Losses;
 
 use crate::answer::{Answer, Refusal};
@@ -28,7 +27,7 @@ pub(crate) async fn passed(
         Err(error) => return Err(fail(&error, Seen::default(), target, open)),
     };
     open.end_attempt(Outcome::Ok, None, Billing::Nothing, Seen::default());
-    let upstream = std::mem::take(exchange.headers_mut());
+    let upstream = exchange.take_headers();
     Ok(Answer::Whole { target: Some(Arc::clone(target)), upstream, body })
 }
 
@@ -39,5 +38,5 @@ pub(crate) fn estimated(call: &Call, target: &Arc<Target>, open: &mut OpenCall) 
     open.note_losses("reply", &losses);
     let tokens = estimate::input_tokens(call.body.len() as u64);
     let body = call.codec.write_token_count(tokens).into();
-    Answer::Whole { target: Some(Arc::clone(target)), upstream: HeaderMap::new(), body }
+    Answer::Whole { target: Some(Arc::clone(target)), upstream: Headers::default(), body }
 }

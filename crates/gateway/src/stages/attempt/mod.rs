@@ -12,19 +12,18 @@ mod whole;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
-use http_body_util::Full;
 use stepwell_policy::{Next, after};
 use stepwell_types::{Code, Endpoint, Failure, Outcome, Usage};
-use stepwell_upstream::{Error, Exchange, Upstream};
+use stepwell_upstream::{Error, Exchange, Headers, Request, Template, Upstream};
 use stepwell_wire::Fault;
 use stepwell_wire::chat::Chat;
 
 use self::encode::Encoded;
 use crate::answer::{Answer, Refusal};
 use crate::open_call::{Billing, OpenCall, Seen};
-use crate::snapshot::{CORRELATION, Target};
+use crate::snapshot::{CORRELATION, Forwarded, Target};
 use crate::stages::admit::Admitted;
 use crate::stages::decode::Call;
 use crate::stages::plan::Plan;
@@ -70,10 +69,10 @@ async fn try_target<'a>(
     open: &mut OpenCall,
 ) -> Result<Answer, Refusal> {
     let route = plan.resolution.route.as_ref();
-    let uri = match call.endpoint {
+    let template = match call.endpoint {
         Endpoint::Chat => &target.provider.chat,
         Endpoint::CountTokens => match &target.provider.count_tokens {
-            Some(uri) if target.provider.dialect == call.dialect => uri,
+            Some(template) if target.provider.dialect == call.dialect => template,
             _ => return Ok(count::estimated(call, target, open)),
         },
     };
@@ -85,7 +84,7 @@ async fn try_target<'a>(
         Endpoint::CountTokens => (Some(stepwell_types::NanoUsd::ZERO), Usage::default()),
     };
     open.begin_attempt(target, bound, estimate).await?;
-    let request = request(call, target, uri, &encoded, open);
+    let request = request(call, target, template, &encoded, open);
     let limits = &target.provider.limits;
     let sent = upstream.send(&target.provider.origin, request, limits, plan.deadline).await;
     let exchange = sent.map_err(|error| fail(&error, Seen::default(), target, open))?;
@@ -103,33 +102,20 @@ async fn try_target<'a>(
 
 /// The request as this provider takes it: its credentials, the client's headers that its kind lets through, and ids to
 /// find the attempt by on its side.
-fn request(
-    call: &Call,
-    target: &Target,
-    uri: &Uri,
-    encoded: &Encoded,
-    open: &OpenCall,
-) -> Request<Full<bytes::Bytes>> {
-    const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-    let mut headers = target.provider.headers.clone();
-    if target.provider.dialect == call.dialect {
-        for name in target.provider.kind.forward_request_headers {
-            if let Some(value) = call.headers.get(*name) {
-                headers.insert(HeaderName::from_static(name), value.clone());
-            }
+fn request(call: &Call, target: &Target, template: &Template, encoded: &Encoded, open: &OpenCall) -> Request {
+    let provider = &target.provider;
+    let mut request = Request::new(template, encoded.body.clone());
+    let same = provider.dialect == call.dialect;
+    for Forwarded { name, by_itself, otherwise } in &provider.forwarded {
+        let from_client = if same || *by_itself { call.headers.get(name) } else { None };
+        if let Some(value) = from_client.or(otherwise.as_ref()) {
+            request.header(name, value);
         }
-    }
-    if let Some(value) = call.headers.get(TRACEPARENT) {
-        headers.insert(TRACEPARENT, value.clone());
     }
     let mut id = [0; 36];
     if let Ok(value) = HeaderValue::from_str(open.id().encode(&mut id)) {
-        headers.insert(CORRELATION, value);
+        request.header(&CORRELATION, &value);
     }
-    let mut request = Request::new(Full::new(encoded.body.clone()));
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = uri.clone();
-    *request.headers_mut() = headers;
     request
 }
 
@@ -162,13 +148,12 @@ fn invalid(message: &str, seen: Seen, target: &Target, open: &mut OpenCall) -> R
 }
 
 /// Whether a reply's content type begins with `media_type`.
-fn is_type(headers: &HeaderMap, media_type: &str) -> bool {
-    let value = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+fn is_type(headers: &Headers, media_type: &str) -> bool {
+    let value = headers.get(CONTENT_TYPE.as_str()).unwrap_or_default();
     value.get(..media_type.len()).is_some_and(|start| start.eq_ignore_ascii_case(media_type.as_bytes()))
 }
 
 /// What a failed attempt's exchange still tells.
 fn content_type(exchange: &Exchange) -> String {
-    let value = exchange.head().headers.get(CONTENT_TYPE);
-    value.and_then(|value| value.to_str().ok()).unwrap_or("nothing").to_owned()
+    exchange.head().headers.get_str(CONTENT_TYPE.as_str()).unwrap_or("nothing").to_owned()
 }

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
-use http::header::RETRY_AFTER;
 use stepwell_types::{Blame, Code, Failure, Outcome};
-use stepwell_upstream::Exchange;
+use stepwell_upstream::{Exchange, Headers};
 use stepwell_wire::codec;
 
 use crate::answer::{Refusal, Upstreams};
@@ -49,14 +47,14 @@ pub(crate) async fn by_provider(
     failure.detail = Some(format!("{} answered {status}", target.name));
     let has_shape = is_error && body.first() == Some(&b'{');
     let verbatim = (target.provider.dialect == call.dialect && !is_ours && has_shape).then_some(body);
-    let headers = exchange.head().headers.clone();
+    let headers = exchange.take_headers();
     Refusal { failure, upstream: Some(Upstreams { target: Arc::clone(target), headers, verbatim }) }
 }
 
 /// What `retry-after-ms` or `retry-after` in seconds says. A date is left to the client: it reads the same header.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+fn retry_after(headers: &Headers) -> Option<Duration> {
+    let number = |name: &str| headers.get_str(name)?.trim().parse::<u64>().ok();
     number("retry-after-ms")
         .map(Duration::from_millis)
-        .or_else(|| number(RETRY_AFTER.as_str()).map(Duration::from_secs))
+        .or_else(|| number("retry-after").map(Duration::from_secs))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use stepwell_types::{Code, Failure, Outcome};
-use stepwell_upstream::{Exchange, Progress, join};
+use stepwell_upstream::{Exchange, Progress};
 use stepwell_wire::{Fault, Pipe, UpstreamError, codec, translate};
 
 use crate::answer::{Answer, Committed, Refusal};
@@ -36,10 +36,12 @@ pub(crate) async fn commit(
     let created = open.record.started.as_seconds();
     let mut pipe = pipe(call, target, encoded.same, created);
     let mut ready = Vec::new();
-    let mut arrived = Vec::new();
     loop {
-        let progress = poll_fn(|cx| exchange.poll_burst(cx, &mut arrived)).await;
-        let pushed = pipe.push(join(&mut arrived), &mut ready);
+        let burst = poll_fn(|cx| exchange.poll_burst(cx)).await;
+        let (pushed, progress) = match burst {
+            Ok((bytes, progress)) => (pipe.push(bytes, &mut ready), Ok(progress)),
+            Err(error) => (Ok(()), Err(error)),
+        };
         let facts = pipe.facts();
         if facts.committed {
             open.first_token();

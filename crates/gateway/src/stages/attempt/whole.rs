@@ -38,7 +38,7 @@ pub(crate) async fn read(
         .map_err(|error| invalid(&format!("its reply is invalid: {error}"), Seen::default(), target, open))?;
     open.first_token();
     open.end_attempt(Outcome::Ok, None, Billing::Complete, Seen::of_reply(facts));
-    let upstream = std::mem::take(exchange.headers_mut());
+    let upstream = exchange.take_headers();
     Ok(Answer::Whole { target: Some(Arc::clone(target)), upstream, body })
 }
 
