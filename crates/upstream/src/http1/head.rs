@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn what_is_no_head_is_refused() {
-        let many: String = (0..=HEADERS).map(|number| format!("x-{number}: 1\r\n")).collect();
+        let many = "x-many: 1\r\n".repeat(HEADERS + 1);
         for text in [
             "HTTP/2 200 OK\r\n\r\n".to_owned(),
             "SSH-2.0-x\r\n".to_owned(),
