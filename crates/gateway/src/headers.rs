@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use stepwell_catalog::ProviderKind;
 use stepwell_telemetry::server_timing;
 use stepwell_types::{CallRecord, Stage};
 use stepwell_upstream::Headers;
 
 use crate::open_call::OpenCall;
+use crate::passing::Passing;
 use crate::snapshot::Target;
 
 const CALL_ID: HeaderName = HeaderName::from_static("x-stepwell-call-id");
@@ -65,15 +65,12 @@ pub(crate) fn put_retry_after(headers: &mut HeaderMap, after: Duration) {
 }
 
 /// The provider's headers that its kind lets through.
-pub(crate) fn pass_back(from: &Headers, kind: &ProviderKind, into: &mut HeaderMap) {
-    for (name, value) in from.iter() {
-        if kind.passes_reply_header(name)
-            && let Ok(name) = HeaderName::from_bytes(name.as_bytes())
-            && let Ok(value) = HeaderValue::from_maybe_shared(from.share(value))
-        {
+pub(crate) fn pass_back(from: &Headers, passing: &Passing, into: &mut HeaderMap) {
+    passing.each(from, |name, value| {
+        if let Ok(value) = HeaderValue::from_maybe_shared(from.share(value)) {
             into.append(name, value);
         }
-    }
+    });
 }
 
 fn put_losses(headers: &mut HeaderMap, losses: &[String]) {

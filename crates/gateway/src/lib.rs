@@ -8,6 +8,7 @@ mod door;
 mod headers;
 mod models;
 mod open_call;
+mod passing;
 mod pipeline;
 mod probe;
 mod relay;

@@ -14,6 +14,8 @@ use stepwell_types::{Code, Dialect, Failure, TargetName};
 use stepwell_upstream::{Limits, Origin, Template};
 use stepwell_wire::Quirks;
 
+use crate::passing::Passing;
+
 /// The most names kept resolved. Names come from clients: over this they are resolved anew each time.
 const RESOLVED: usize = 4_096;
 
@@ -62,7 +64,7 @@ pub(crate) struct Provider {
     pub(crate) count_tokens: Option<Template>,
     /// Headers that a call can bring itself.
     pub(crate) forwarded: Vec<Forwarded>,
-    pub(crate) kind: &'static ProviderKind,
+    pub(crate) passing: Passing,
     pub(crate) limits: Limits,
     pub(crate) total: Duration,
 }
@@ -158,7 +160,7 @@ impl Provider {
             chat: template(kind.chat_path)?,
             count_tokens: kind.count_tokens_path.map(template).transpose()?,
             forwarded,
-            kind,
+            passing: Passing::new(kind),
             limits: Limits {
                 connect: timeouts.connect,
                 tls: timeouts.tls,

@@ -23,7 +23,7 @@ pub(crate) fn answered(answer: Answer, mut open: OpenCall) -> Response<ReplyBody
             let mut response = json(OK, body);
             let own = response.headers_mut();
             if let Some(target) = &target {
-                headers::pass_back(&upstream, target.provider.kind, own);
+                headers::pass_back(&upstream, &target.provider.passing, own);
                 headers::put_target(own, target);
             }
             headers::put_call(own, &open, Stage::Settle);
@@ -33,7 +33,7 @@ pub(crate) fn answered(answer: Answer, mut open: OpenCall) -> Response<ReplyBody
         Answer::Stream(committed) => {
             let mut response = events();
             let own = response.headers_mut();
-            headers::pass_back(&committed.exchange.head().headers, committed.target.provider.kind, own);
+            headers::pass_back(&committed.exchange.head().headers, &committed.target.provider.passing, own);
             headers::put_target(own, &committed.target);
             headers::put_call(own, &open, Stage::Attempt);
             response.map(|()| ReplyBody::stream(Relay::new(*committed, open)))
@@ -55,7 +55,7 @@ pub(crate) fn refused(refusal: Refusal, mut open: OpenCall, dialect: Dialect) ->
     let mut response = json(failure.status, body);
     let own = response.headers_mut();
     if let Some(upstream) = &upstream {
-        headers::pass_back(&upstream.headers, upstream.target.provider.kind, own);
+        headers::pass_back(&upstream.headers, &upstream.target.provider.passing, own);
         headers::put_target(own, &upstream.target);
     }
     headers::put_call(own, &open, Stage::Settle);

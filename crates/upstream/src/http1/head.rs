@@ -39,13 +39,14 @@ struct Field {
 
 impl Headers {
     /// Every header in the order it came: its name as the provider wrote it, and its value.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.fields.iter().map(|field| (self.name(field), self.value(field)))
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.fields.iter().map(|field| (&self.bytes[field.name.clone()], &self.bytes[field.value.clone()]))
     }
 
     /// The first header of this name, in any case.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        let is_it = |(given, _): &(&[u8], &[u8])| given.eq_ignore_ascii_case(name.as_bytes());
+        self.iter().find(is_it).map(|(_, value)| value)
     }
 
     /// The first header of this name, if it is text.
@@ -58,24 +59,33 @@ impl Headers {
         self.bytes.slice_ref(value)
     }
 
-    fn name(&self, field: &Field) -> &str {
-        // `httparse` lets only token characters stand in a name, and those are ASCII.
-        std::str::from_utf8(&self.bytes[field.name.clone()]).unwrap_or_default()
-    }
-
-    fn value(&self, field: &Field) -> &[u8] {
-        &self.bytes[field.value.clone()]
-    }
-
     fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.iter().filter(move |(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        self.iter()
+            .filter(move |(given, _)| given.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|(_, value)| value)
+    }
+}
+
+/// Headers that did not come over a wire.
+impl<'a> FromIterator<(&'a str, &'a str)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (&'a str, &'a str)>>(headers: I) -> Self {
+        let (mut bytes, mut fields) = (Vec::new(), Vec::new());
+        for (name, value) in headers {
+            let mut range = |text: &str| {
+                let start = bytes.len();
+                bytes.extend_from_slice(text.as_bytes());
+                start..bytes.len()
+            };
+            fields.push(Field { name: range(name), value: range(value) });
+        }
+        Self { bytes: Bytes::from(bytes), fields }
     }
 }
 
 /// Names only: values may be a secret between the provider and us.
 impl fmt::Debug for Headers {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_list().entries(self.iter().map(|(name, _)| name)).finish()
+        formatter.debug_list().entries(self.iter().map(|(name, _)| String::from_utf8_lossy(name))).finish()
     }
 }
 
@@ -182,7 +192,7 @@ mod tests {
         assert_eq!((parsed.length, parsed.head.status.as_u16()), (length, 429));
         let headers = &parsed.head.headers;
         assert_eq!(headers.get_str("retry-after"), Some("7"));
-        assert_eq!(headers.iter().collect::<Vec<_>>()[1..], [("x-a", &b"1"[..]), ("X-A", &b"2"[..])]);
+        assert_eq!(headers.iter().collect::<Vec<_>>()[1..], [(&b"x-a"[..], &b"1"[..]), (b"X-A", b"2")]);
         assert_eq!(headers.share(headers.get("x-a").unwrap()), "1");
         assert_eq!(format!("{headers:?}"), r#"["Retry-After", "x-a", "X-A"]"#);
     }

@@ -1,0 +1,110 @@
+//! Which headers of a provider's replies pass to the client, learned as they come.
+//!
+//! A provider sends the same headers with every reply, mostly in the same order: each name is judged and parsed once.
+
+use http::HeaderName;
+use parking_lot::RwLock;
+use stepwell_catalog::ProviderKind;
+use stepwell_upstream::Headers;
+
+/// The most names kept. Names come from the provider: over this they are judged anew each time.
+const KNOWN: usize = 128;
+
+/// What is known of the headers of one provider.
+pub(crate) struct Passing {
+    kind: &'static ProviderKind,
+    known: RwLock<Vec<Known>>,
+}
+
+/// A name as the provider writes it, and what the client gets it as, if at all.
+struct Known {
+    given: Box<[u8]>,
+    passes_as: Option<HeaderName>,
+}
+
+impl Passing {
+    pub(crate) fn new(kind: &'static ProviderKind) -> Self {
+        Self { kind, known: RwLock::default() }
+    }
+
+    /// Calls `pass` with every header that passes.
+    pub(crate) fn each(&self, headers: &Headers, mut pass: impl FnMut(HeaderName, &[u8])) {
+        let mut news = Vec::new();
+        let known = self.known.read();
+        let mut next = 0;
+        for (name, value) in headers.iter() {
+            // It mostly stands right behind the one before.
+            let (before, after) = known.split_at(next);
+            let found = after.iter().chain(before).position(|known| *known.given == *name);
+            let passes_as = if let Some(distance) = found {
+                let at = (next + distance) % known.len();
+                next = at + 1;
+                known[at].passes_as.clone()
+            } else {
+                let passes_as = self.judge(name);
+                news.push(Known { given: Box::from(name), passes_as: passes_as.clone() });
+                passes_as
+            };
+            if let Some(name) = passes_as {
+                pass(name, value);
+            }
+        }
+        drop(known);
+        if !news.is_empty() {
+            self.learn(news);
+        }
+    }
+
+    fn judge(&self, name: &[u8]) -> Option<HeaderName> {
+        let name = HeaderName::from_bytes(name).ok()?;
+        self.kind.passes_reply_header(name.as_str()).then_some(name)
+    }
+
+    #[cold]
+    fn learn(&self, news: Vec<Known>) {
+        let mut known = self.known.write();
+        for new in news {
+            if known.len() < KNOWN && known.iter().all(|old| old.given != new.given) {
+                known.push(new);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stepwell_catalog::provider_kind;
+
+    use super::*;
+
+    fn passed(passing: &Passing, headers: &Headers) -> Vec<String> {
+        let mut list = Vec::new();
+        passing.each(headers, |name, value| list.push(format!("{name}={}", String::from_utf8_lossy(value))));
+        list
+    }
+
+    #[test]
+    fn the_same_headers_pass_the_first_time_and_later_in_any_order() {
+        let passing = Passing::new(provider_kind("openai").unwrap());
+        let headers = |lines: &[(&str, &str)]| lines.iter().copied().collect::<Headers>();
+        let first =
+            headers(&[("Date", "d"), ("X-Request-Id", "1"), ("Set-Cookie", "c"), ("Retry-After", "7")]);
+        let other =
+            headers(&[("Retry-After", "8"), ("X-Request-Id", "2"), ("X-Request-Id", "3"), ("Date", "d")]);
+        for _ in 0..2 {
+            assert_eq!(passed(&passing, &first), ["x-request-id=1", "retry-after=7"]);
+            assert_eq!(passed(&passing, &other), ["retry-after=8", "x-request-id=2", "x-request-id=3"]);
+        }
+        assert_eq!(passing.known.read().len(), 4);
+    }
+
+    #[test]
+    fn a_provider_that_never_repeats_a_name_is_not_remembered_for_ever() {
+        let passing = Passing::new(provider_kind("openai").unwrap());
+        for number in 0..=2 * KNOWN {
+            let name = format!("x-ratelimit-{number}");
+            assert_eq!(passed(&passing, &[(&*name, "v")].into_iter().collect()), [format!("{name}=v")]);
+        }
+        assert_eq!(passing.known.read().len(), KNOWN);
+    }
+}
