@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Response, StatusCode};
+use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
+use stepwell_http1::server::Response;
+use stepwell_http1::{HeaderLines, Headers};
 use stepwell_types::Failure;
-use stepwell_upstream::{Exchange, Headers};
+use stepwell_upstream::Exchange;
 use stepwell_wire::{Pipe, codec};
 
 use crate::door::Refused;
@@ -123,26 +124,23 @@ pub(crate) fn join(pieces: &mut Vec<Bytes>) -> Bytes {
     }
 }
 
-/// Room for the headers of a usual reply: ours and those of the provider that pass.
-const HEADERS: usize = 24;
+/// Room for the headers of a usual reply, ours and those of the provider that pass, in bytes.
+const HEADERS: usize = 1_024;
 
 /// A JSON reply.
 pub(crate) fn json(status: u16, body: impl Into<Bytes>) -> Response<ReplyBody> {
-    let mut response = Response::new(ReplyBody::Whole(Some(body.into())));
-    response.headers_mut().reserve(HEADERS);
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
+    let mut headers = HeaderLines::with_capacity(HEADERS);
+    headers.put("content-type", b"application/json");
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    Response { status, headers, body: ReplyBody::Whole(Some(body.into())) }
 }
 
 /// The head of a stream of events.
 pub(crate) fn events() -> Response<()> {
-    let mut response = Response::new(());
-    let headers = response.headers_mut();
-    headers.reserve(HEADERS);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    response
+    let mut headers = HeaderLines::with_capacity(HEADERS);
+    headers.put("content-type", b"text/event-stream; charset=utf-8");
+    headers.put("cache-control", b"no-cache");
+    Response { status: StatusCode::OK, headers, body: () }
 }
 
 /// The answer to a request that never became a call. It leaves no record: there is nothing to record it under.
@@ -150,10 +148,10 @@ pub(crate) fn refuse_at_door(refused: &Refused) -> Response<ReplyBody> {
     let body = codec(refused.dialect).write_error(&refused.failure, None);
     let mut response = json(refused.failure.status, body);
     if let Some(after) = refused.failure.retry_after {
-        headers::put_retry_after(response.headers_mut(), after);
+        headers::put_retry_after(&mut response.headers, after);
     }
     if let Some(allow) = refused.allow {
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+        response.headers.put("allow", allow.as_bytes());
     }
     response
 }

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, ORIGIN};
-use http::{HeaderMap, Method, Request, Uri};
+use http::Method;
+use stepwell_http1::{Headers, RequestHead};
 use stepwell_types::{Code, Dialect, Endpoint, Failure};
 
 use crate::snapshot::Snapshot;
@@ -42,11 +42,12 @@ const MESSAGES: CallDoor = CallDoor { endpoint: Endpoint::Chat, dialect: Dialect
 const COUNT_TOKENS: CallDoor = CallDoor { endpoint: Endpoint::CountTokens, dialect: Dialect::Anthropic };
 
 /// Finds the door of a request, or why it has none.
-pub(crate) fn find<B>(request: &Request<B>, snapshot: &Snapshot) -> Result<Door, Refused> {
-    let headers = request.headers();
-    let dialect = dialect_of(request.uri().path(), headers);
+pub(crate) fn find(request: &RequestHead, snapshot: &Snapshot) -> Result<Door, Refused> {
+    let path = request.path();
+    let headers = &request.headers;
+    let dialect = dialect_of(path, headers);
     let refused = |failure| Refused { failure, dialect, allow: None };
-    let door = match (request.uri().path(), request.method()) {
+    let door = match (path, &request.method) {
         ("/v1/chat/completions", &Method::POST) => Door::Call(CHAT),
         ("/v1/messages", &Method::POST) => Door::Call(MESSAGES),
         ("/v1/messages/count_tokens", &Method::POST) => Door::Call(COUNT_TOKENS),
@@ -58,7 +59,7 @@ pub(crate) fn find<B>(request: &Request<B>, snapshot: &Snapshot) -> Result<Door,
         }
         (path, method) => return Err(nothing_here(path, method, dialect)),
     };
-    check_origin(headers, request.uri(), snapshot).map_err(refused)?;
+    check_origin(request, snapshot).map_err(refused)?;
     if matches!(door, Door::Call(_)) {
         check_body_type(headers).map_err(refused)?;
     }
@@ -68,8 +69,8 @@ pub(crate) fn find<B>(request: &Request<B>, snapshot: &Snapshot) -> Result<Door,
 const MODEL: &str = "/v1/models/";
 
 /// The dialect a client speaks, as far as its request line and headers tell.
-fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
-    if path.starts_with("/v1/messages") || headers.contains_key("anthropic-version") {
+fn dialect_of(path: &str, headers: &Headers) -> Dialect {
+    if path.starts_with("/v1/messages") || headers.get("anthropic-version").is_some() {
         Dialect::Anthropic
     } else {
         Dialect::OpenaiChat
@@ -96,12 +97,9 @@ fn nothing_here(path: &str, method: &Method, dialect: Dialect) -> Refused {
 
 /// Loopback is not trust: a page in a browser on this machine can reach it. Its requests carry a foreign `origin`, or,
 /// after DNS rebinding, a foreign `host`.
-fn check_origin(headers: &HeaderMap, uri: &Uri, snapshot: &Snapshot) -> Result<(), Failure> {
-    let mut hosts = headers.get_all(HOST).iter();
-    let host = hosts
-        .next()
-        .and_then(|host| host.to_str().ok())
-        .or(uri.authority().map(http::uri::Authority::as_str));
+fn check_origin(request: &RequestHead, snapshot: &Snapshot) -> Result<(), Failure> {
+    let mut hosts = request.headers.all("host");
+    let host = hosts.next().and_then(|host| std::str::from_utf8(host).ok()).or(request.authority());
     if hosts.next().is_some() {
         return Err(Failure::new(Code::InvalidRequest, "the request has more than one host header"));
     }
@@ -113,8 +111,8 @@ fn check_origin(headers: &HeaderMap, uri: &Uri, snapshot: &Snapshot) -> Result<(
             format!("this server does not answer for the host `{host}`: add it to server.allowed_hosts");
         return Err(Failure::new(Code::ForbiddenOrigin, message));
     }
-    let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
-    let origin = origin.to_str().unwrap_or_default();
+    let Some(origin) = request.headers.get("origin") else { return Ok(()) };
+    let origin = std::str::from_utf8(origin).unwrap_or_default();
     let name = origin.split_once("://").map_or(origin, |(_, authority)| authority);
     if is_allowed(host_name(name), snapshot) {
         return Ok(());
@@ -139,8 +137,8 @@ fn is_allowed(name: &str, snapshot: &Snapshot) -> bool {
         || server.allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
 }
 
-fn check_body_type(headers: &HeaderMap) -> Result<(), Failure> {
-    let content_type = headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes).unwrap_or_default();
+fn check_body_type(headers: &Headers) -> Result<(), Failure> {
+    let content_type = headers.get("content-type").unwrap_or_default();
     let json = b"application/json";
     let is_json = content_type.get(..json.len()).is_some_and(|start| start.eq_ignore_ascii_case(json))
         && matches!(content_type.get(json.len()), None | Some(b';' | b' '));
@@ -148,8 +146,8 @@ fn check_body_type(headers: &HeaderMap) -> Result<(), Failure> {
         let message = "the body must be JSON, sent with content-type: application/json";
         return Err(Failure::new(Code::UnsupportedMediaType, message));
     }
-    match headers.get(CONTENT_ENCODING) {
-        Some(encoding) if encoding != "identity" => {
+    match headers.get("content-encoding") {
+        Some(encoding) if encoding != b"identity" => {
             let message = "the body must be sent without content-encoding";
             Err(Failure::new(Code::UnsupportedMediaType, message))
         }

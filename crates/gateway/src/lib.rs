@@ -16,5 +16,5 @@ mod snapshot;
 mod stages;
 
 pub use answer::ReplyBody;
-pub use pipeline::{Gateway, Services};
+pub use pipeline::{Gateway, RequestBody, Services};
 pub use snapshot::{Snapshot, SnapshotError};

@@ -1,6 +1,6 @@
 //! The list of models: routes first, then every model of every provider, under the names clients may use.
 
-use http::Response;
+use stepwell_http1::server::Response;
 use stepwell_types::{Code, Dialect, Failure};
 use stepwell_wire::{Listing, codec};
 

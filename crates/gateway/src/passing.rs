@@ -5,7 +5,7 @@
 use http::HeaderName;
 use parking_lot::RwLock;
 use stepwell_catalog::ProviderKind;
-use stepwell_upstream::Headers;
+use stepwell_http1::Headers;
 
 /// The most names kept. Names come from the provider: over this they are judged anew each time.
 const KNOWN: usize = 128;
@@ -28,7 +28,7 @@ impl Passing {
     }
 
     /// Calls `pass` with every header that passes.
-    pub(crate) fn each(&self, headers: &Headers, mut pass: impl FnMut(HeaderName, &[u8])) {
+    pub(crate) fn each(&self, headers: &Headers, mut pass: impl FnMut(&str, &[u8])) {
         let mut news = Vec::new();
         let known = self.known.read();
         let mut next = 0;
@@ -36,17 +36,16 @@ impl Passing {
             // It mostly stands right behind the one before.
             let (before, after) = known.split_at(next);
             let found = after.iter().chain(before).position(|known| *known.given == *name);
-            let passes_as = if let Some(distance) = found {
+            let judged = if let Some(distance) = found {
                 let at = (next + distance) % known.len();
                 next = at + 1;
-                known[at].passes_as.clone()
+                &known[at]
             } else {
-                let passes_as = self.judge(name);
-                news.push(Known { given: Box::from(name), passes_as: passes_as.clone() });
-                passes_as
+                news.push(Known { given: Box::from(name), passes_as: self.judge(name) });
+                &news[news.len() - 1]
             };
-            if let Some(name) = passes_as {
-                pass(name, value);
+            if let Some(name) = &judged.passes_as {
+                pass(name.as_str(), value);
             }
         }
         drop(known);

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use http::{Request, Response};
-use hyper::body::Incoming;
+use bytes::Bytes;
+use http_body::Body;
 use stepwell_config::LogCalls;
+use stepwell_http1::server::Response;
+use stepwell_http1::{Broken, RequestHead};
 use stepwell_policy::Admission;
 use stepwell_store::Journal;
 use stepwell_telemetry::Metrics;
@@ -53,6 +55,11 @@ impl Services {
     }
 }
 
+/// The body of a request, as it comes.
+pub trait RequestBody: Body<Data = Bytes, Error = Broken> + Unpin {}
+
+impl<B: Body<Data = Bytes, Error = Broken> + Unpin> RequestBody for B {}
+
 /// One worker's gateway: what all share, and the worker's own connections to providers.
 pub struct Gateway {
     pub(crate) services: Arc<Services>,
@@ -71,10 +78,10 @@ impl Gateway {
     }
 
     /// Answers one request of the data plane.
-    pub async fn serve(&self, request: Request<Incoming>) -> Response<ReplyBody> {
+    pub async fn serve(&self, head: RequestHead, body: impl RequestBody) -> Response<ReplyBody> {
         let snapshot = self.services.snapshots.load_full();
-        match door::find(&request, &snapshot) {
-            Ok(Door::Call(call)) => self.call(call, request, &snapshot).await,
+        match door::find(&head, &snapshot) {
+            Ok(Door::Call(call)) => self.call(call, head, body, &snapshot).await,
             Ok(Door::Models(dialect)) => models::list(dialect, &snapshot),
             Ok(Door::Model(dialect, name)) => models::one(dialect, &name, &snapshot),
             Ok(Door::Health) => probe::healthy(),
@@ -88,11 +95,12 @@ impl Gateway {
     async fn call(
         &self,
         door: CallDoor,
-        request: Request<Incoming>,
+        head: RequestHead,
+        body: impl RequestBody,
         snapshot: &Snapshot,
     ) -> Response<ReplyBody> {
         let mut open = OpenCall::begin(&self.services, door.endpoint, door.dialect);
-        match self.stages(door, request, snapshot, &mut open).await {
+        match self.stages(door, head, body, snapshot, &mut open).await {
             Ok(answer) => settle::answered(answer, open),
             Err(refusal) => settle::refused(refusal, open, door.dialect),
         }
@@ -102,11 +110,12 @@ impl Gateway {
     async fn stages(
         &self,
         door: CallDoor,
-        request: Request<Incoming>,
+        head: RequestHead,
+        body: impl RequestBody,
         snapshot: &Snapshot,
         open: &mut OpenCall,
     ) -> Result<Answer, Refusal> {
-        let call = decode::call(door, request, &snapshot.settings.server, open).await?;
+        let call = decode::call(door, head, body, &snapshot.settings.server, open).await?;
         open.enter(Stage::Identify);
         let caller = identify::caller(&call, open)?;
         open.enter(Stage::Admit);
@@ -120,17 +129,22 @@ impl Gateway {
 
 #[cfg(test)]
 mod tests {
+    use stepwell_http1::server::Incoming;
+    use tokio::net::TcpStream;
+
     use super::*;
 
     /// The bytes of the future that `make` gives. Nothing is run.
-    fn size_of_future<F>(_make: impl FnOnce(&'static Gateway, Request<Incoming>) -> F) -> usize {
+    fn size_of_future<F>(
+        _make: impl FnOnce(&'static Gateway, RequestHead, Incoming<TcpStream>) -> F,
+    ) -> usize {
         size_of::<F>()
     }
 
     #[test]
     fn a_calls_future_stays_small() {
         // It is allocated for each connection and lives as long: ten thousand streams hold ten thousand of them.
-        let size = size_of_future(Gateway::serve);
+        let size = size_of_future(|gateway, head, body| gateway.serve(head, body));
         assert!(size <= 8 * 1024, "{size} bytes");
     }
 }

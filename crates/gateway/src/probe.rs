@@ -1,6 +1,6 @@
 //! Probes of the data plane.
 
-use http::Response;
+use stepwell_http1::server::Response;
 
 use crate::answer::{ReplyBody, json};
 use crate::pipeline::Services;

@@ -9,9 +9,10 @@ use http::{HeaderMap, HeaderValue, Method};
 use parking_lot::RwLock;
 use stepwell_catalog::{Auth, ModelPrice, PriceBook, ProviderKind, model_quirks};
 use stepwell_config::{ProviderSettings, RouteSettings, Secret, Settings};
+use stepwell_http1::client::Template;
 use stepwell_policy::{Choice, Pricing, Routing};
 use stepwell_types::{Code, Dialect, Failure, TargetName};
-use stepwell_upstream::{Limits, Origin, Template};
+use stepwell_upstream::{Limits, Origin};
 use stepwell_wire::Quirks;
 
 use crate::passing::Passing;
@@ -48,7 +49,6 @@ pub(crate) struct Resolution {
 /// A provider and a model at it.
 pub(crate) struct Target {
     pub(crate) name: TargetName,
-    pub(crate) model_header: HeaderValue,
     pub(crate) provider: Arc<Provider>,
     pub(crate) price: Option<Arc<ModelPrice>>,
     pub(crate) quirks: Quirks,
@@ -56,7 +56,6 @@ pub(crate) struct Target {
 
 /// A configured account, with what every request to it needs.
 pub(crate) struct Provider {
-    pub(crate) name_header: HeaderValue,
     pub(crate) dialect: Dialect,
     pub(crate) origin: Origin,
     /// Requests as far as they are the same for every call, credentials included.
@@ -120,14 +119,13 @@ impl Snapshot {
                 let message = format!("the route names `{name}`, but no provider `{}`", name.provider);
                 return Err(Failure::new(Code::InternalError, message));
             };
-            let model_header = HeaderValue::from_str(&name.model).map_err(|_| {
-                Failure::new(Code::ModelNotFound, "the model's name has characters no provider uses")
-                    .param("model")
-            })?;
+            if !is_printable(&name.model) {
+                let message = "the model's name has characters no provider uses";
+                return Err(Failure::new(Code::ModelNotFound, message).param("model"));
+            }
             targets.push(Arc::new(Target {
                 price: self.pricing.of(settings, &name.model),
                 quirks: quirks(settings.kind, &name.model),
-                model_header,
                 provider: Arc::clone(provider),
                 name,
             }));
@@ -138,6 +136,9 @@ impl Snapshot {
 
 impl Provider {
     fn new(settings: &ProviderSettings, base_url: Option<&str>, workers: usize) -> Result<Self, String> {
+        if !is_printable(&settings.name) {
+            return Err("its name cannot stand in a header".to_owned());
+        }
         let kind = settings.kind;
         let base_url = base_url.or(kind.base_url).ok_or("it has no base_url")?;
         let origin = Origin::parse(base_url).map_err(|error| error.to_string())?;
@@ -149,13 +150,10 @@ impl Provider {
             .map(|(name, by_itself)| Forwarded { otherwise: headers.remove(&name), by_itself, name })
             .collect();
         headers.remove(CORRELATION);
-        let template = |path: &str| {
-            Template::new(&Method::POST, &origin, path, &headers).map_err(|error| error.to_string())
-        };
+        let template =
+            |path: &str| origin.template(&Method::POST, path, &headers).map_err(|error| error.to_string());
         let timeouts = settings.timeouts;
         Ok(Self {
-            name_header: HeaderValue::from_str(&settings.name)
-                .map_err(|_| "its name cannot stand in a header")?,
             dialect: kind.dialect,
             chat: template(kind.chat_path)?,
             count_tokens: kind.count_tokens_path.map(template).transpose()?,
@@ -218,6 +216,11 @@ fn fixed_headers(settings: &ProviderSettings) -> Result<HeaderMap, String> {
         headers.insert(name, secret(value.expose())?);
     }
     Ok(headers)
+}
+
+/// Whether a header can carry it.
+fn is_printable(text: &str) -> bool {
+    text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
 fn secret(text: &str) -> Result<HeaderValue, String> {

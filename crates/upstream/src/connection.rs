@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use rustls::ClientConfig;
+use stepwell_http1::client;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use crate::http1::Transport;
 use crate::pool::Lease;
 use crate::stream::Stream;
 use crate::{Error, Limits, Origin};
 
 /// A connection. Whoever holds it must drive it: nothing moves otherwise.
 pub(crate) struct Connection {
-    pub(crate) transport: Transport<Stream>,
+    pub(crate) http: client::Connection<Stream>,
     _lease: Lease,
 }
 
@@ -43,6 +43,6 @@ impl Connection {
                 Stream::Secure(Box::new(secured))
             }
         };
-        Ok(Self { transport: Transport::new(stream), _lease: lease })
+        Ok(Self { http: client::Connection::new(stream), _lease: lease })
     }
 }

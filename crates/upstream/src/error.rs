@@ -2,9 +2,8 @@
 
 use std::io;
 
+use stepwell_http1::Broken;
 use stepwell_types::Code;
-
-use crate::Broken;
 
 /// Why an attempt has no reply, or no whole one.
 #[derive(Debug, thiserror::Error)]

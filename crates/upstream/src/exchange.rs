@@ -7,10 +7,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use stepwell_http1::{Headers, ReplyHead};
 use tokio::time::{Instant, Sleep};
 
 use crate::connection::Connection;
-use crate::http1::{Head, Headers};
 use crate::origin::OriginKey;
 use crate::{Error, Upstream};
 
@@ -20,7 +20,7 @@ pub struct Exchange {
     key: OriginKey,
     /// None once the reply has ended and the connection has gone back.
     connection: Option<Connection>,
-    head: Head,
+    head: ReplyHead,
     timer: Timer,
     idle: Duration,
 }
@@ -39,7 +39,7 @@ impl Exchange {
         upstream: Arc<Upstream>,
         key: OriginKey,
         connection: Connection,
-        head: Head,
+        head: ReplyHead,
         timer: Timer,
         idle: Duration,
     ) -> Self {
@@ -47,7 +47,7 @@ impl Exchange {
     }
 
     /// The reply's status and headers.
-    pub const fn head(&self) -> &Head {
+    pub const fn head(&self) -> &ReplyHead {
         &self.head
     }
 
@@ -64,7 +64,7 @@ impl Exchange {
         let Some(connection) = &mut self.connection else {
             return Poll::Ready(Ok((Bytes::new(), Progress::End)));
         };
-        let polled = connection.transport.poll_body(cx, &mut self.upstream.room());
+        let polled = connection.http.poll_body(cx, &mut self.upstream.room.enter());
         match polled {
             Poll::Ready(Ok(piece)) => {
                 if piece.is_last {
@@ -108,7 +108,7 @@ impl Exchange {
     /// Gives the connection back, if it can serve again.
     fn end(&mut self, cx: &mut Context<'_>) {
         if let Some(mut connection) = self.connection.take()
-            && connection.transport.is_reusable(cx)
+            && connection.http.is_reusable(cx)
         {
             self.upstream.give_back(&self.key, connection);
         }

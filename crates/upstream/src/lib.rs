@@ -9,17 +9,13 @@
 mod connection;
 mod error;
 mod exchange;
-mod http1;
 mod origin;
 mod pool;
-mod request;
 mod stream;
 mod tls;
 
 pub use error::Error;
 pub use exchange::{Exchange, Progress};
-pub use http1::{Broken, Head, Headers};
 pub use origin::{Origin, OriginError};
 pub use pool::{Limits, Upstream};
-pub use request::{Request, Template};
 pub use tls::{Tls, TlsError};

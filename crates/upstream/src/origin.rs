@@ -3,8 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::HeaderValue;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method};
 use rustls::pki_types::ServerName;
+use stepwell_http1::client::Template;
 
 /// A scheme, host and port, with what every request to it needs.
 #[derive(Clone, Debug)]
@@ -57,13 +59,17 @@ impl Origin {
         })
     }
 
-    /// The value of the `host` header.
-    pub fn host_header(&self) -> &HeaderValue {
-        &self.host_header
+    /// Requests for `path` below this base URL, with these headers.
+    pub fn template(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> Result<Template, OriginError> {
+        Ok(Template::new(method, &self.host_header, &self.target(path)?, headers))
     }
 
-    /// The request target for `path` below this base URL.
-    pub fn target(&self, path: &str) -> Result<http::Uri, OriginError> {
+    fn target(&self, path: &str) -> Result<PathAndQuery, OriginError> {
         format!("{}{path}", self.base_path).parse().map_err(|error| OriginError(format!("{error}")))
     }
 
@@ -96,7 +102,7 @@ mod tests {
         let origin = Origin::parse("https://api.openai.com/v1").unwrap();
         assert_eq!(origin.target("/chat/completions").unwrap(), "/v1/chat/completions");
         assert_eq!(origin.port, 443);
-        assert_eq!(origin.host_header(), "api.openai.com");
+        assert_eq!(origin.host_header, "api.openai.com");
         let origin = Origin::parse("http://127.0.0.1:8000/").unwrap();
         assert_eq!(origin.target("/v1/messages").unwrap(), "/v1/messages");
         assert_eq!(origin.port, 8000);

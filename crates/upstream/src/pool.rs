@@ -7,20 +7,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
+use stepwell_http1::Room;
+use stepwell_http1::client::Request;
 use tokio::time::Instant;
 
 use crate::connection::Connection;
 use crate::exchange::Timer;
 use crate::origin::OriginKey;
-use crate::{Error, Exchange, Origin, Request, Tls};
+use crate::{Error, Exchange, Origin, Tls};
 
 /// How long an idle connection is kept: shorter than the keep-alive of most servers in the field, so that it is
 /// seldom the provider who closes first.
 const IDLE: Duration = Duration::from_secs(50);
-
-/// How much one burst may gather before it is passed on, in bytes.
-const BURST: usize = 64 * 1024;
 
 /// The bounds of an attempt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,8 +40,7 @@ pub struct Limits {
 pub struct Upstream {
     tls: Tls,
     origins: Mutex<HashMap<OriginKey, Slot>>,
-    /// What is read is read into this, one connection at a time: those that wait hold no buffers.
-    room: Mutex<Box<[u8]>>,
+    pub(crate) room: Room,
 }
 
 #[derive(Default)]
@@ -77,9 +75,8 @@ impl Drop for Lease {
 }
 
 impl Upstream {
-    /// A client without connections.
-    pub fn new(tls: Tls) -> Arc<Self> {
-        let room = Mutex::new(vec![0; BURST].into_boxed_slice());
+    /// A client without connections, which reads into `room`.
+    pub fn new(tls: Tls, room: Room) -> Arc<Self> {
         Arc::new(Self { tls, origins: Mutex::new(HashMap::new()), room })
     }
 
@@ -100,9 +97,9 @@ impl Upstream {
         };
         let mut timer = Timer::new(deadline);
         timer.expect_within(limits.first_byte);
-        connection.transport.begin(request);
+        connection.http.begin(request);
         let head = poll_fn(|cx| {
-            if let Poll::Ready(head) = connection.transport.poll_head(cx, &mut self.room()) {
+            if let Poll::Ready(head) = connection.http.poll_head(cx, &mut self.room.enter()) {
                 return Poll::Ready(head.map_err(Error::NoReply));
             }
             timer.poll(cx).map(|expired| Err(expired.into_error(Error::FirstByteTimeout)))
@@ -110,11 +107,6 @@ impl Upstream {
         .await?;
         timer.expect_within(limits.idle);
         Ok(Exchange::new(Arc::clone(self), key, connection, head, timer, limits.idle))
-    }
-
-    /// Where to read. No other thread reads by this client, so the lock is always free.
-    pub(crate) fn room(&self) -> MutexGuard<'_, Box<[u8]>> {
-        self.room.lock()
     }
 
     /// Closes connections that have been idle for too long. To be called every few seconds.
@@ -137,7 +129,7 @@ impl Upstream {
         loop {
             let idle = self.origins.lock().get_mut(key)?.idle.pop()?;
             let mut connection = idle.connection;
-            if poll_fn(|cx| Poll::Ready(connection.transport.is_reusable(cx))).await {
+            if poll_fn(|cx| Poll::Ready(connection.http.is_reusable(cx))).await {
                 return Some(connection);
             }
         }

@@ -1,29 +1,26 @@
 //! decode: a request's bytes become a call: a typed head over the raw body.
 
-use std::error::Error;
 use std::future::poll_fn;
-use std::io;
 use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Request};
-use http_body::Body;
-use hyper::body::Incoming;
 use stepwell_config::ServerSettings;
+use stepwell_http1::{Broken, Headers, RequestHead};
 use stepwell_types::{Code, Dialect, Endpoint, Failure};
 use stepwell_wire::{Codec, Head, codec, json};
 use tokio::time::{Instant, timeout_at};
 
 use crate::door::CallDoor;
 use crate::open_call::OpenCall;
+use crate::pipeline::RequestBody;
 
 /// A request that was understood.
 pub(crate) struct Call {
     pub(crate) endpoint: Endpoint,
     pub(crate) dialect: Dialect,
     pub(crate) codec: &'static dyn Codec,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Headers,
     pub(crate) body: Bytes,
     pub(crate) head: Head,
 }
@@ -31,22 +28,23 @@ pub(crate) struct Call {
 /// Reads the body within its bounds, and what the gateway must know of it.
 pub(crate) async fn call(
     door: CallDoor,
-    request: Request<Incoming>,
+    head: RequestHead,
+    body: impl RequestBody,
     limits: &ServerSettings,
     open: &mut OpenCall,
 ) -> Result<Call, Failure> {
-    let (parts, incoming) = request.into_parts();
-    let body = read(incoming, limits).await?;
+    let headers = head.headers;
+    let body = read(body, limits).await?;
     open.record.request_bytes = body.len() as u64;
     json::check_depth(&body, limits.json_depth)?;
     let codec = codec(door.dialect);
     let head = codec.head(&body)?;
     open.record.requested_model = head.model.clone();
     open.record.streamed = head.stream;
-    Ok(Call { endpoint: door.endpoint, dialect: door.dialect, codec, headers: parts.headers, body, head })
+    Ok(Call { endpoint: door.endpoint, dialect: door.dialect, codec, headers, body, head })
 }
 
-async fn read(mut incoming: Incoming, limits: &ServerSettings) -> Result<Bytes, Failure> {
+async fn read(mut incoming: impl RequestBody, limits: &ServerSettings) -> Result<Bytes, Failure> {
     let announced = incoming.size_hint().lower();
     if announced > limits.body_limit {
         return Err(too_large(limits.body_limit));
@@ -98,11 +96,10 @@ fn too_slow() -> Failure {
 }
 
 /// Framing that HTTP does not allow is the client's mistake; anything else that ends a body early is the client's end.
-fn unreadable(error: &hyper::Error) -> Failure {
-    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
-    let code = match cause.map(io::Error::kind) {
-        Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => Code::InvalidRequest,
-        _ => Code::ClientClosed,
+fn unreadable(error: &Broken) -> Failure {
+    let code = match error {
+        Broken::Framing(_) | Broken::Head(_) | Broken::HeadTooLong(_) => Code::InvalidRequest,
+        Broken::Io(_) | Broken::Closed => Code::ClientClosed,
     };
     Failure::new(code, "the body could not be read to its end").detail(error.to_string())
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName};
+use stepwell_http1::Headers;
 use stepwell_types::{Code, Failure, Tags, Tenant};
 
 use crate::open_call::OpenCall;
@@ -13,11 +13,11 @@ use crate::stages::decode::Call;
 const TAGS: usize = 16;
 const TEXT: usize = 128;
 
-const USER: HeaderName = HeaderName::from_static("x-stepwell-user");
-const SESSION: HeaderName = HeaderName::from_static("x-stepwell-session");
-const TAG_LIST: HeaderName = HeaderName::from_static("x-stepwell-tags");
-const PRIORITY: HeaderName = HeaderName::from_static("x-stepwell-priority");
-const DEADLINE: HeaderName = HeaderName::from_static("x-stepwell-deadline-ms");
+const USER: &str = "x-stepwell-user";
+const SESSION: &str = "x-stepwell-session";
+const TAG_LIST: &str = "x-stepwell-tags";
+const PRIORITY: &str = "x-stepwell-priority";
+const DEADLINE: &str = "x-stepwell-deadline-ms";
 
 /// A caller that is known.
 pub(crate) struct Caller {
@@ -30,12 +30,12 @@ pub(crate) struct Caller {
 pub(crate) fn caller(call: &Call, open: &mut OpenCall) -> Result<Caller, Failure> {
     let headers = &call.headers;
     let record = &mut open.record;
-    record.user = match text(headers, &USER)? {
+    record.user = match text(headers, USER)? {
         Some(user) => Some(Arc::from(user)),
         None => call.head.user.clone(),
     };
-    record.session = text(headers, &SESSION)?.map(Arc::from);
-    record.tags = match text_of(headers, &TAG_LIST, TAGS * TEXT)? {
+    record.session = text(headers, SESSION)?.map(Arc::from);
+    record.tags = match text_of(headers, TAG_LIST, TAGS * TEXT)? {
         Some(tags) => read_tags(tags)?,
         None => call
             .head
@@ -53,14 +53,15 @@ pub(crate) fn caller(call: &Call, open: &mut OpenCall) -> Result<Caller, Failure
     Ok(caller)
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Failure> {
+fn text<'a>(headers: &'a Headers, name: &str) -> Result<Option<&'a str>, Failure> {
     text_of(headers, name, TEXT)
 }
 
-fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName, most: usize) -> Result<Option<&'a str>, Failure> {
+fn text_of<'a>(headers: &'a Headers, name: &str, most: usize) -> Result<Option<&'a str>, Failure> {
     let Some(value) = headers.get(name) else { return Ok(None) };
-    match value.to_str() {
-        Ok(text) if text.len() <= most && !text.is_empty() => Ok(Some(text)),
+    let is_printable = value.iter().all(|byte| (b' '..=b'~').contains(byte));
+    match std::str::from_utf8(value) {
+        Ok(text) if is_printable && text.len() <= most && !text.is_empty() => Ok(Some(text)),
         _ => Err(invalid(name, format!("{name} must be 1 to {most} printable ASCII characters"))),
     }
 }
@@ -72,16 +73,16 @@ fn read_tags(text: &str) -> Result<Tags, Failure> {
         let pair = tag.split_once('=').map(|(name, value)| (name.trim(), value.trim()));
         let Some((name, value)) = pair.filter(|(name, value)| fits(name) && fits(value)) else {
             let message = format!("{TAG_LIST}: `{tag}` is not name=value with 1 to {TEXT} characters each");
-            return Err(invalid(&TAG_LIST, message));
+            return Err(invalid(TAG_LIST, message));
         };
         if tags.iter().any(|(known, _)| &**known == name) {
-            return Err(invalid(&TAG_LIST, format!("{TAG_LIST}: the tag `{name}` is there twice")));
+            return Err(invalid(TAG_LIST, format!("{TAG_LIST}: the tag `{name}` is there twice")));
         }
         tags.push((Arc::from(name), Arc::from(value)));
     }
     if tags.len() > TAGS {
         return Err(invalid(
-            &TAG_LIST,
+            TAG_LIST,
             format!("{TAG_LIST} carries {} tags: at most {TAGS} are allowed", tags.len()),
         ));
     }
@@ -93,29 +94,29 @@ fn fits(text: &str) -> bool {
 }
 
 /// The priority is checked here, so that a mistake is seen on day one; what it decides comes with load shedding.
-fn read_priority(headers: &HeaderMap) -> Result<(), Failure> {
-    match text(headers, &PRIORITY)? {
+fn read_priority(headers: &Headers) -> Result<(), Failure> {
+    match text(headers, PRIORITY)? {
         None | Some("critical" | "standard" | "sheddable") => Ok(()),
         Some(other) => Err(invalid(
-            &PRIORITY,
+            PRIORITY,
             format!("{PRIORITY} is `{other}`: it must be critical, standard or sheddable"),
         )),
     }
 }
 
-fn read_deadline(headers: &HeaderMap) -> Result<Option<Duration>, Failure> {
-    let Some(text) = text(headers, &DEADLINE)? else { return Ok(None) };
+fn read_deadline(headers: &Headers) -> Result<Option<Duration>, Failure> {
+    let Some(text) = text(headers, DEADLINE)? else { return Ok(None) };
     match text.parse::<u32>() {
         Ok(millis) if millis > 0 => Ok(Some(Duration::from_millis(u64::from(millis)))),
         _ => Err(invalid(
-            &DEADLINE,
+            DEADLINE,
             format!("{DEADLINE} is `{text}`: it must be a whole number of milliseconds, at least 1"),
         )),
     }
 }
 
-fn invalid(header: &HeaderName, message: String) -> Failure {
-    Failure::new(Code::InvalidRequest, message).param(header.as_str())
+fn invalid(header: &str, message: String) -> Failure {
+    Failure::new(Code::InvalidRequest, message).param(header)
 }
 
 #[cfg(test)]

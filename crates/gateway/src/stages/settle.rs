@@ -1,6 +1,6 @@
 //! settle: the call's final is written, then its reply may go.
 
-use http::Response;
+use stepwell_http1::server::Response;
 use stepwell_types::{Code, Dialect, Outcome, Stage};
 use stepwell_wire::codec;
 
@@ -21,7 +21,7 @@ pub(crate) fn answered(answer: Answer, mut open: OpenCall) -> Response<ReplyBody
             open.record.reply_bytes = body.len() as u64;
             open.close(Outcome::Ok, None, OK);
             let mut response = json(OK, body);
-            let own = response.headers_mut();
+            let own = &mut response.headers;
             if let Some(target) = &target {
                 headers::pass_back(&upstream, &target.provider.passing, own);
                 headers::put_target(own, target);
@@ -32,7 +32,7 @@ pub(crate) fn answered(answer: Answer, mut open: OpenCall) -> Response<ReplyBody
         }
         Answer::Stream(committed) => {
             let mut response = events();
-            let own = response.headers_mut();
+            let own = &mut response.headers;
             headers::pass_back(&committed.exchange.head().headers, &committed.target.provider.passing, own);
             headers::put_target(own, &committed.target);
             headers::put_call(own, &open, Stage::Attempt);
@@ -53,13 +53,14 @@ pub(crate) fn refused(refusal: Refusal, mut open: OpenCall, dialect: Dialect) ->
     let outcome = if failure.code == Code::ClientClosed { Outcome::Cancelled } else { Outcome::Failed };
     open.close(outcome, Some(failure.code), failure.status);
     let mut response = json(failure.status, body);
-    let own = response.headers_mut();
+    let own = &mut response.headers;
     if let Some(upstream) = &upstream {
         headers::pass_back(&upstream.headers, &upstream.target.provider.passing, own);
         headers::put_target(own, &upstream.target);
     }
     headers::put_call(own, &open, Stage::Settle);
-    if let Some(after) = failure.retry_after {
+    // What the provider said of it itself has passed already.
+    if let Some(after) = failure.retry_after.filter(|_| !own.has(headers::RETRY_AFTER)) {
         headers::put_retry_after(own, after);
     }
     response

@@ -11,9 +11,11 @@ use http::{HeaderMap, Method};
 use serde_json::Value;
 use stepwell_admin::{UsageRequest, parse_time};
 use stepwell_config::{Settings, StoreUrl};
+use stepwell_http1::Room;
+use stepwell_http1::client::Request;
 use stepwell_store::{DataDir, Step};
 use stepwell_types::{Clock, SystemClock, Tenant};
-use stepwell_upstream::{Error, Limits, Origin, Request, Template, Tls, Upstream};
+use stepwell_upstream::{Error, Limits, Origin, Tls, Upstream};
 
 use super::{Failure, settings};
 use crate::cli::UsageArgs;
@@ -22,6 +24,8 @@ use crate::serve::open_sqlite;
 
 /// How long a server that runs may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How much is read at once, in bytes.
+const ROOM: usize = 64 * 1024;
 /// The longest answer, in bytes.
 const LIMIT: usize = 64 << 20;
 
@@ -64,11 +68,11 @@ async fn ask_server(settings: &Settings, args: &UsageArgs) -> Result<Option<Valu
         }
     }
     let path = format!("/admin/v1/usage?{}", query.finish());
-    let template = Template::new(&Method::GET, &origin, &path, &HeaderMap::new()).map_err(Failure::new)?;
+    let template = origin.template(&Method::GET, &path, &HeaderMap::new()).map_err(Failure::new)?;
     let request = Request::new(&template, Bytes::new());
     let limits =
         Limits { connect: PATIENCE, tls: PATIENCE, first_byte: PATIENCE, idle: PATIENCE, connections: 1 };
-    let client = Upstream::new(Tls::system().map_err(Failure::new)?);
+    let client = Upstream::new(Tls::system().map_err(Failure::new)?, Room::new(ROOM));
     let deadline = tokio::time::Instant::now() + PATIENCE;
     let sent = client.send(&origin, request, &limits, deadline).await;
     let mut exchange = match sent {

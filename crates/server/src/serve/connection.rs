@@ -5,20 +5,17 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::Request;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use stepwell_config::{ServerSettings, Settings};
 use stepwell_gateway::{Gateway, ReplyBody};
+use stepwell_http1::Room;
+use stepwell_http1::server::{self, Limits, Request};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
@@ -97,34 +94,21 @@ pub(super) async fn serve(
     gateway: Arc<Gateway>,
     watch: Arc<Watch>,
     settings: Arc<Settings>,
+    room: Room,
     stop: CancellationToken,
 ) {
-    let io = TokioIo::new(Watched { stream, watch: Arc::clone(&watch) });
-    let service = service_fn(|request: Request<Incoming>| {
+    let limits = Limits { headers: settings.server.header_count, head: settings.server.header_limit };
+    let handle = |request: Request<Watched>| {
         let gateway = Arc::clone(&gateway);
         let watch = Arc::clone(&watch);
         async move {
             watch.enter(Phase::Busy);
-            let response = gateway.serve(request).await;
-            Ok::<_, Infallible>(response.map(|body| Watching { body, watch }))
-        }
-    });
-    let mut connection = pin!(
-        http1::Builder::new()
-            .max_headers(settings.server.header_count)
-            .max_header_size(settings.server.header_limit)
-            .header_read_timeout(None)
-            .serve_connection(io, service)
-    );
-    let ended = tokio::select! {
-        biased;
-        ended = connection.as_mut() => ended,
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            let response = gateway.serve(request.head, request.body).await;
+            response.map(|body| Watching { body, watch })
         }
     };
-    if let Err(error) = ended {
+    let stream = Watched { stream, watch: Arc::clone(&watch) };
+    if let Err(error) = server::serve(stream, limits, room, handle, stop.cancelled()).await {
         tracing::debug!(%error, "connection ended by an error");
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use stepwell_config::Settings;
 use stepwell_gateway::{Gateway, Services};
+use stepwell_http1::Room;
 use stepwell_upstream::{Tls, Upstream};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -23,6 +24,9 @@ use super::connection::{self, Watch};
 
 /// Connections on their way to a worker.
 const HANDOVER: usize = 1_024;
+
+/// The most that a worker reads at once, in bytes: how much one burst may gather before it is passed on.
+const READ: usize = 64 * 1024;
 
 /// Seconds between two looks at idle connections to providers.
 const IDLE_EVERY: u32 = 5;
@@ -90,9 +94,11 @@ impl Worker {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (inbox, arriving) = mpsc::channel(HANDOVER);
         let connections = Arc::new(AtomicUsize::new(0));
-        let room = Room {
-            gateway: Arc::new(Gateway::new(Arc::clone(services), Upstream::new(tls.clone()))),
+        let buffer = Room::new(READ);
+        let station = Station {
+            gateway: Arc::new(Gateway::new(Arc::clone(services), Upstream::new(tls.clone(), buffer.clone()))),
             services: Arc::clone(services),
+            buffer,
             stop: stop.clone(),
             connections: Arc::clone(&connections),
             ticks: Arc::default(),
@@ -100,13 +106,14 @@ impl Worker {
         };
         let name = format!("worker-{number}");
         let thread =
-            std::thread::Builder::new().name(name).spawn(move || runtime.block_on(room.run(arriving)))?;
+            std::thread::Builder::new().name(name).spawn(move || runtime.block_on(station.run(arriving)))?;
         Ok(Self { inbox, connections, thread })
     }
 }
 
 /// What a worker's thread has.
-struct Room {
+struct Station {
+    buffer: Room,
     gateway: Arc<Gateway>,
     services: Arc<Services>,
     stop: CancellationToken,
@@ -120,7 +127,7 @@ struct Watched {
     task: AbortHandle,
 }
 
-impl Room {
+impl Station {
     async fn run(self, mut arriving: mpsc::Receiver<StdTcpStream>) {
         let tasks = TaskTracker::new();
         let mut next = 0;
@@ -161,6 +168,7 @@ impl Room {
             Arc::clone(&self.gateway),
             Arc::clone(&watch),
             self.settings(),
+            self.buffer.clone(),
             self.stop.clone(),
         );
         let leaving = Leaving {

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use stepwell_http1::Headers;
 use stepwell_policy::estimate;
 use stepwell_types::Outcome;
-use stepwell_upstream::{Exchange, Headers};
+use stepwell_upstream::Exchange;
 use stepwell_wire::Losses;
 
 use crate::answer::{Answer, Refusal};

@@ -14,9 +14,11 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
+use stepwell_http1::Headers;
+use stepwell_http1::client::{Request, Template};
 use stepwell_policy::{Next, after};
 use stepwell_types::{Code, Endpoint, Failure, Outcome, Usage};
-use stepwell_upstream::{Error, Exchange, Headers, Request, Template, Upstream};
+use stepwell_upstream::{Error, Exchange, Upstream};
 use stepwell_wire::Fault;
 use stepwell_wire::chat::Chat;
 
@@ -107,15 +109,13 @@ fn request(call: &Call, target: &Target, template: &Template, encoded: &Encoded,
     let mut request = Request::new(template, encoded.body.clone());
     let same = provider.dialect == call.dialect;
     for Forwarded { name, by_itself, otherwise } in &provider.forwarded {
-        let from_client = if same || *by_itself { call.headers.get(name) } else { None };
-        if let Some(value) = from_client.or(otherwise.as_ref()) {
-            request.header(name, value);
+        let from_client = if same || *by_itself { call.headers.get(name.as_str()) } else { None };
+        if let Some(value) = from_client.or(otherwise.as_ref().map(HeaderValue::as_bytes)) {
+            request.header(name.as_str(), value);
         }
     }
     let mut id = [0; 36];
-    if let Ok(value) = HeaderValue::from_str(open.id().encode(&mut id)) {
-        request.header(&CORRELATION, &value);
-    }
+    request.header(CORRELATION.as_str(), open.id().encode(&mut id).as_bytes());
     request
 }
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use stepwell_http1::Headers;
 use stepwell_types::{Blame, Code, Failure, Outcome};
-use stepwell_upstream::{Exchange, Headers};
+use stepwell_upstream::Exchange;
 use stepwell_wire::codec;
 
 use crate::answer::{Refusal, Upstreams};

@@ -102,3 +102,14 @@ fn a_restart_is_the_same_replica_with_a_segment_of_its_own() {
     assert_eq!(second.replica, replica);
     assert!(second.journal.first().segment > begin.segment);
 }
+
+#[test]
+fn a_process_killed_as_it_made_a_segment_ready_leaves_no_gap() {
+    let directory = TestDir::new("unwritten");
+    for kill in 0..3 {
+        let opened = open(&directory, options(Durability::Grouped)).unwrap();
+        assert_eq!(opened.journal.first().segment, kill + 1);
+        drop(opened);
+        std::fs::write(super::segment::path(&directory.path().join("journal"), kill + 2), [0; 40]).unwrap();
+    }
+}

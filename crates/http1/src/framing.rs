@@ -1,13 +1,13 @@
 //! Where a body ends, and what of the bytes on the wire is its content.
 
-use super::Broken;
+use crate::Broken;
 
 /// How much chunk extensions and trailers may be read, in bytes: they are skipped.
 const SKIPPED: u32 = 16 * 1024;
 
 /// What tells where a body ends (RFC 9112, section 6.3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Framing {
+pub(crate) enum Framing {
     /// So many bytes are left.
     Length(u64),
     /// In chunks.
@@ -18,7 +18,7 @@ pub(super) enum Framing {
 
 /// What a chunked body's next byte is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Chunk {
+pub(crate) enum Chunk {
     Size { value: u64, digits: u8 },
     Extension { size: u64 },
     SizeLf { size: u64 },
@@ -34,28 +34,31 @@ pub(super) enum Chunk {
 
 /// What was found in a buffer.
 #[derive(Debug)]
-pub(super) struct Decoded {
+pub(crate) struct Decoded {
     /// So many bytes at the buffer's start are content now.
-    pub(super) content: usize,
+    pub(crate) content: usize,
     /// So many of its bytes have been taken; fewer than all only where the body ended before them, or broke.
-    pub(super) consumed: usize,
+    pub(crate) consumed: usize,
     /// What broke the body behind that content.
-    pub(super) fault: Option<Broken>,
+    pub(crate) fault: Option<Broken>,
 }
 
 impl Framing {
+    /// No body.
+    pub(crate) const NOTHING: Self = Self::Length(0);
+
     /// A chunked body at its start.
-    pub(super) const fn chunked() -> Self {
+    pub(crate) const fn chunked() -> Self {
         Self::Chunked { state: Chunk::START, skipped: 0 }
     }
 
     /// Whether the body has ended. One that ends with the connection never has by itself.
-    pub(super) const fn is_over(&self) -> bool {
+    pub(crate) const fn is_over(&self) -> bool {
         matches!(self, Self::Length(0) | Self::Chunked { state: Chunk::Ended, .. })
     }
 
     /// Takes what belongs to the body from a buffer, moving its content together at the start.
-    pub(super) fn decode(&mut self, buffer: &mut [u8]) -> Decoded {
+    pub(crate) fn decode(&mut self, buffer: &mut [u8]) -> Decoded {
         let taken = match self {
             Self::Length(left) => {
                 let taken = clamp(*left, buffer.len());
