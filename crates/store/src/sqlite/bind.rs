@@ -11,18 +11,19 @@ use super::rows::Rows;
 use crate::facts;
 
 /// Columns of `calls`.
-pub(crate) const CALL_COLUMNS: usize = 41;
+pub(crate) const CALL_COLUMNS: usize = 40;
 /// Columns of `attempts`.
 pub(crate) const ATTEMPT_COLUMNS: usize = 28;
 
 /// The attempt that stands in its call's row, with the microseconds it began after the call: the only one, which ended
-/// as its call did and metered no audio. None for all other calls.
+/// as its call did and metered nothing that the row has no column for. None for all other calls.
 pub(crate) fn only_attempt(call: &CallRecord) -> Option<(&AttemptRecord, i64)> {
     let [attempt] = &call.attempts[..] else { return None };
     let as_the_call = attempt.number == 1
         && attempt.outcome == call.outcome
         && attempt.code == call.code
         && attempt.status == Some(call.status)
+        && attempt.usage.cache_write_1h_tokens == 0
         && attempt.usage.input_audio_tokens == 0
         && attempt.usage.output_audio_tokens == 0;
     let after = attempt.started.as_micros().checked_sub(call.started.as_micros())?;
@@ -68,8 +69,7 @@ pub(crate) fn call(
     row.some_int(some(key.model))?;
     row.int(int(usage.input_tokens))?;
     row.int(int(usage.cache_read_tokens))?;
-    row.int(int(usage.cache_write_5m_tokens))?;
-    row.int(int(usage.cache_write_1h_tokens))?;
+    row.int(int(usage.cache_write_5m_tokens.saturating_add(usage.cache_write_1h_tokens)))?;
     row.int(int(usage.output_tokens))?;
     row.int(int(usage.reasoning_tokens))?;
     row.some_int(call.cost().map(NanoUsd::as_nanos))?;

@@ -1,6 +1,6 @@
 //! A statement that inserts rows, and what is bound to it.
 
-use rusqlite::types::ToSql;
+use rusqlite::types::{Null, ToSql};
 use rusqlite::{Connection, Statement};
 
 /// What happens to a row that is there already.
@@ -59,19 +59,25 @@ impl<'c> Rows<'c> {
     /// Binds the next value.
     #[inline]
     pub(crate) fn int(&mut self, value: i64) -> rusqlite::Result<()> {
-        self.bind(Bound::Int(value), value)
+        if self.stands(Bound::Int(value)) { Ok(()) } else { self.bind(Bound::Int(value), value) }
     }
 
     /// Binds the next value, which may be null.
     #[inline]
     pub(crate) fn some_int(&mut self, value: Option<i64>) -> rusqlite::Result<()> {
-        self.bind(value.map_or(Bound::Null, Bound::Int), value)
+        match value {
+            Some(value) => self.int(value),
+            None => self.null(),
+        }
     }
 
     /// Binds the next value, which may be null.
     #[inline]
     pub(crate) fn some_text(&mut self, value: Option<&str>) -> rusqlite::Result<()> {
-        self.bind(value.map_or(Bound::Null, |_| Bound::Bytes), value)
+        match value {
+            Some(value) => self.bind(Bound::Bytes, value),
+            None => self.null(),
+        }
     }
 
     /// Binds the next value.
@@ -81,16 +87,26 @@ impl<'c> Rows<'c> {
     }
 
     #[inline]
+    fn null(&mut self) -> rusqlite::Result<()> {
+        if self.stands(Bound::Null) { Ok(()) } else { self.bind(Bound::Null, Null) }
+    }
+
+    /// Whether the next parameter holds this; it is passed by if so.
+    #[inline]
+    fn stands(&mut self, value: Bound) -> bool {
+        let stands = self.bound.get(self.next) == Some(&value);
+        self.next += usize::from(stands);
+        stands
+    }
+
+    #[inline(never)]
     fn bind(&mut self, bound: Bound, value: impl ToSql) -> rusqlite::Result<()> {
-        let at = self.next;
-        self.next += 1;
-        if bound != Bound::Bytes && self.bound.get(at) == Some(&bound) {
-            return Ok(());
-        }
-        self.statement.raw_bind_parameter(self.next, value)?;
-        if let Some(known) = self.bound.get_mut(at) {
+        // SQLite counts parameters from 1.
+        self.statement.raw_bind_parameter(self.next + 1, value)?;
+        if let Some(known) = self.bound.get_mut(self.next) {
             *known = bound;
         }
+        self.next += 1;
         Ok(())
     }
 

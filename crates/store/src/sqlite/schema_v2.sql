@@ -32,14 +32,14 @@ CREATE TABLE calls (
     model INTEGER,                     -- name: likewise
     input_tokens INTEGER NOT NULL,     -- tokens and money: sums over the attempts
     cache_read_tokens INTEGER NOT NULL,
-    cache_write_5m_tokens INTEGER NOT NULL,
-    cache_write_1h_tokens INTEGER NOT NULL,
+    cache_write_tokens INTEGER NOT NULL,
     output_tokens INTEGER NOT NULL,
     reasoning_tokens INTEGER NOT NULL,
     cost INTEGER,
     charged INTEGER,
-    -- What the call's only attempt says beyond the call; all null where the attempts stand in `attempts`: those of a
-    -- call with several, and one that ended otherwise than its call or metered audio. Read `call_attempts` for all.
+    -- What the call's only attempt says beyond the call. All null where the attempts stand in `attempts`: those of a call
+    -- with several, and one that ended otherwise than its call or metered audio or writes to an hour's cache. To read
+    -- attempts wherever they stand: `call_attempts`.
     attempt_after_us INTEGER,          -- from the call's start to the attempt's
     attempt_us INTEGER,                -- its duration; not null where the attempt stands here
     first_byte_us INTEGER,
@@ -89,8 +89,8 @@ CREATE TABLE attempts (
 CREATE VIEW call_attempts AS
 SELECT tenant, id AS call, 1 AS number, provider, model, attempt_dialect AS dialect,
     started + attempt_after_us AS started, attempt_us AS duration_us, first_byte_us, status, outcome, code,
-    served_model, provider_id, finish, input_tokens, cache_read_tokens, cache_write_5m_tokens,
-    cache_write_1h_tokens, 0 AS input_audio_tokens, output_tokens, reasoning_tokens, 0 AS output_audio_tokens,
+    served_model, provider_id, finish, input_tokens, cache_read_tokens, cache_write_tokens AS cache_write_5m_tokens,
+    0 AS cache_write_1h_tokens, 0 AS input_audio_tokens, output_tokens, reasoning_tokens, 0 AS output_audio_tokens,
     usage_source, cost, cost_status, bound, charged
 FROM calls WHERE attempt_us IS NOT NULL
 UNION ALL

@@ -31,10 +31,11 @@ pub(crate) struct Writer<'c> {
     last_tags: (Vec<tags::Tag>, i64),
 }
 
-/// A call with what the table's index is in order of: neighbours there share pages.
+/// A call beside what the table's index is in order of: tenant, then the half of the id with the time in it. Neighbours
+/// in the index share pages.
 struct Ordered<'b> {
+    order: u128,
     tenant: i64,
-    id: u128,
     call: &'b CallRecord,
 }
 
@@ -119,9 +120,10 @@ impl<'c> Writer<'c> {
         let mut calls = Vec::with_capacity(batch.calls.len());
         for call in &batch.calls {
             let tenant = self.ids.of(Of::Tenant, call.tenant.as_str())?;
-            calls.push(Ordered { id: u128::from_be_bytes(*call.id.as_bytes()), tenant, call });
+            let order = u128::from(tenant.cast_unsigned()) << 64 | u128::from_be_bytes(*call.id.as_bytes()) >> 64;
+            calls.push(Ordered { order, tenant, call });
         }
-        calls.sort_unstable_by_key(|call| (call.tenant, call.id));
+        calls.sort_unstable_by_key(|call| call.order);
         Ok(calls)
     }
 
@@ -144,19 +146,21 @@ impl<'c> Writer<'c> {
             return Ok(0);
         }
         for (Ordered { call, .. }, key) in calls.iter().zip(&*keys) {
-            sums.add_call(*key, call);
+            sums.at(*key).add_call(call);
+            if let Some((attempt, _)) = bind::only_attempt(call) {
+                sums.at(*key).add_attempt(attempt);
+                continue;
+            }
             for attempt in &call.attempts {
                 let key = Key {
                     provider: ids.of(Of::Provider, &attempt.target.provider)?,
                     model: ids.of(Of::Model, &attempt.target.model)?,
                     ..*key
                 };
-                sums.add_attempt(key, attempt);
-                if bind::only_attempt(call).is_none() {
-                    attempts.begin();
-                    bind::attempt(attempts, ids, call, attempt, &key)?;
-                    attempts.insert()?;
-                }
+                sums.at(key).add_attempt(attempt);
+                attempts.begin();
+                bind::attempt(attempts, ids, call, attempt, &key)?;
+                attempts.insert()?;
             }
         }
         Ok(inserted)
