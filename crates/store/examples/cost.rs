@@ -10,7 +10,7 @@ use stepwell_store::{
     Batch, DataDir, Error, Journal, JournalOptions, Ledger, Shipper, ShipperOptions, SqliteLedger,
 };
 use stepwell_testkit::{TestDir, fixture};
-use stepwell_types::{CallId, CallRecord, Clock, SystemClock};
+use stepwell_types::{CallId, CallRecord, Clock, NanoUsd, SystemClock};
 
 fn main() {
     let calls: usize = std::env::args().nth(1).and_then(|count| count.parse().ok()).unwrap_or(400_000);
@@ -52,16 +52,37 @@ fn append(journal: &Journal, template: &CallRecord, calls: usize, clock: &dyn Cl
 }
 
 fn append_some(journal: &Journal, template: &CallRecord, calls: usize, clock: &dyn Clock) {
-    let mut call = template.clone();
-    let mut intent = fixture::intent(&call, 1);
+    let mut intent = fixture::intent(template, 1);
     for _ in 0..calls {
-        call.id = CallId::new(clock.now());
+        let call = next(template, clock);
         intent.call = call.id;
         if let Err(error) = journal.intent(&intent).and_then(|_| journal.call(&call)) {
             report(&format!("refused: {error}"));
             return;
         }
     }
+}
+
+/// A call like the template whose sizes, times, tokens and money are its own, as no two calls' are the same.
+fn next(template: &CallRecord, clock: &dyn Clock) -> CallRecord {
+    let mut call = template.clone();
+    call.started = clock.now();
+    call.id = CallId::new(call.started);
+    call.request_bytes = fastrand::u64(200..20_000);
+    call.reply_bytes = fastrand::u64(200..20_000);
+    call.duration_us = fastrand::u64(300_000..3_000_000);
+    call.first_token_us = Some(fastrand::u64(50_000..300_000));
+    for attempt in &mut call.attempts {
+        attempt.started = call.started.plus(Duration::from_micros(fastrand::u64(20..60)));
+        attempt.duration_us = call.duration_us - fastrand::u64(100..200);
+        attempt.first_byte_us = Some(fastrand::u64(50_000..300_000));
+        attempt.provider_id = Some(format!("chatcmpl-{:018x}", fastrand::u64(..)).into());
+        attempt.usage.input_tokens = fastrand::u64(50..5_000);
+        attempt.usage.output_tokens = fastrand::u64(10..1_000);
+        attempt.cost = Some(NanoUsd::from_nanos(fastrand::i64(10_000..1_000_000)));
+        attempt.bound = Some(NanoUsd::from_nanos(fastrand::i64(1_000_000..9_000_000)));
+    }
+    call
 }
 
 fn append_from_threads(journal: &Journal, template: &CallRecord, calls: usize, clock: &SystemClock) {
@@ -82,8 +103,8 @@ fn ship_direct(dir: &Path, template: &CallRecord, calls: usize, clock: &dyn Cloc
     for size in [1_000, 4_000] {
         let batches: Vec<Arc<Batch>> = (0..calls / size)
             .map(|_| {
-                let record = || CallRecord { id: CallId::new(clock.now()), ..template.clone() };
-                Arc::new(Batch { calls: (0..size).map(|_| record()).collect(), checkpoint: None })
+                let calls = (0..size).map(|_| next(template, clock)).collect();
+                Arc::new(Batch { calls, checkpoint: None })
             })
             .collect();
         let before = measure(clock);

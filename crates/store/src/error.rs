@@ -67,6 +67,20 @@ pub enum Error {
         /// The newest format this version reads.
         known: u32,
     },
+    /// The database was written by a stepwell from before the first release.
+    #[error(
+        "{path} has format {found}, from before the first release, and this stepwell reads {oldest} and later: move \
+         it away to begin a new one. The stepwell that wrote it still reads it",
+        path = path.display()
+    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The oldest format this version reads.
+        oldest: u32,
+    },
     /// A file that is not ours is where ours should be.
     #[error("{path} is not a stepwell {expected}: move it away or choose another data_dir", path = path.display())]
     Foreign {

@@ -30,12 +30,14 @@ pub(crate) fn measured(call: &CallRecord) -> bool {
     call.outcome != Outcome::Unknown
 }
 
-/// The tokens of all attempts, saturating.
+/// The tokens of all attempts but those of audio, saturating.
 pub(crate) fn total_usage(call: &CallRecord) -> Usage {
     let mut total = Usage::default();
     for usage in call.attempts.iter().map(|attempt| &attempt.usage) {
         total.input_tokens = total.input_tokens.saturating_add(usage.input_tokens);
         total.cache_read_tokens = total.cache_read_tokens.saturating_add(usage.cache_read_tokens);
+        total.cache_write_5m_tokens = total.cache_write_5m_tokens.saturating_add(usage.cache_write_5m_tokens);
+        total.cache_write_1h_tokens = total.cache_write_1h_tokens.saturating_add(usage.cache_write_1h_tokens);
         total.output_tokens = total.output_tokens.saturating_add(usage.output_tokens);
         total.reasoning_tokens = total.reasoning_tokens.saturating_add(usage.reasoning_tokens);
     }

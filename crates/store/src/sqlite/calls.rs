@@ -156,8 +156,9 @@ fn attempts(
     tenant: i64,
     call: CallId,
 ) -> Result<Vec<AttemptRecord>, Error> {
-    let sql =
-        format!("SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE tenant = ?1 AND call = ?2 ORDER BY number");
+    let sql = format!(
+        "SELECT {ATTEMPT_COLUMNS} FROM call_attempts WHERE tenant = ?1 AND call = ?2 ORDER BY number"
+    );
     let mut statement = connection.prepare(&sql).map_err(database("read attempts"))?;
     let mut rows = statement.query((tenant, &call.as_bytes()[..])).map_err(database("read attempts"))?;
     let mut attempts = Vec::new();

@@ -3,10 +3,12 @@
 //! One thread writes and two read, each with a connection of its own; futures only wait for their answers. Why rusqlite
 //! and not an async driver: `docs/journal.md`.
 
+mod bind;
 mod calls;
 mod cells;
 mod names;
 mod rollup;
+mod rows;
 mod schema;
 mod tags;
 mod usage;

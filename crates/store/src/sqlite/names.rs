@@ -3,6 +3,7 @@
 //! Both caches are bounded: a client that makes up a new text for every call costs a row each, never memory.
 
 use std::collections::HashMap;
+use std::ptr;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Statement};
@@ -21,21 +22,28 @@ pub(crate) enum Of {
     Model,
     Route,
     RequestedModel,
+    ServedModel,
+    Tags,
+}
+
+/// What a text of a closed set is of: likewise, and texts are told apart by their place in memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum OneOf {
     Endpoint,
     CallDialect,
     CallOutcome,
+    CallCode,
     AttemptDialect,
     AttemptOutcome,
-    Code,
-    ServedModel,
+    AttemptCode,
     Finish,
     CostStatus,
-    Tags,
 }
 
 /// Ids of texts, for the writer.
 pub(crate) struct Ids<'c> {
     last: [Option<(Arc<str>, i64)>; Of::Tags as usize + 1],
+    last_of_set: [Option<(&'static str, i64)>; OneOf::CostStatus as usize + 1],
     cache: HashMap<Arc<str>, i64>,
     find: Statement<'c>,
     insert: Statement<'c>,
@@ -45,6 +53,7 @@ impl<'c> Ids<'c> {
     pub(crate) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
         Ok(Self {
             last: Default::default(),
+            last_of_set: Default::default(),
             cache: HashMap::new(),
             find: connection.prepare("SELECT id FROM names WHERE text = ?1")?,
             insert: connection.prepare("INSERT INTO names (text) VALUES (?1)")?,
@@ -61,6 +70,34 @@ impl<'c> Ids<'c> {
             *last = Some((Arc::clone(text), *id));
             return Ok(*id);
         }
+        self.of_new(text)
+    }
+
+    /// The id of a text of a closed set.
+    pub(crate) fn one_of(&mut self, what: OneOf, text: &'static str) -> rusqlite::Result<i64> {
+        let last = self.last_of_set[what as usize];
+        if let Some((_, id)) = last.filter(|(last, _)| ptr::eq(*last, text)) {
+            return Ok(id);
+        }
+        let id = match self.cache.get(text) {
+            Some(id) => *id,
+            None => self.of_new(text)?,
+        };
+        self.last_of_set[what as usize] = Some((text, id));
+        Ok(id)
+    }
+
+    /// The id of a text of a closed set that may be none.
+    pub(crate) fn some_one_of(
+        &mut self,
+        what: OneOf,
+        text: Option<&'static str>,
+    ) -> rusqlite::Result<Option<i64>> {
+        text.map(|text| self.one_of(what, text)).transpose()
+    }
+
+    /// The id of a text that is not in the cache.
+    fn of_new(&mut self, text: &str) -> rusqlite::Result<i64> {
         let id = match self.find.query_row([text], |row| row.get(0)).optional()? {
             Some(id) => id,
             None => self.insert.insert([text])?,
@@ -80,6 +117,7 @@ impl<'c> Ids<'c> {
     /// Forgets all: ids given in a transaction that was rolled back are no ids.
     pub(crate) fn forget(&mut self) {
         self.last = Default::default();
+        self.last_of_set = Default::default();
         self.cache.clear();
     }
 }

@@ -42,7 +42,7 @@ pub(crate) struct Key {
 
 /// Sums of one group, with the times not yet sketched.
 #[derive(Clone, Debug, Default)]
-struct Sums {
+pub(crate) struct Sums {
     calls: i64,
     attempts: i64,
     failed: i64,
@@ -80,7 +80,8 @@ impl Sums {
         self.first_token.extend_from_slice(&other.first_token);
     }
 
-    fn add_attempt(&mut self, attempt: &AttemptRecord) {
+    /// Adds an attempt that went there.
+    pub(crate) fn add_attempt(&mut self, attempt: &AttemptRecord) {
         let usage = &attempt.usage;
         let written = usage.cache_write_5m_tokens.saturating_add(usage.cache_write_1h_tokens);
         self.attempts += 1;
@@ -97,7 +98,8 @@ impl Sums {
         self.charged = self.charged.saturating_add(facts::charged(attempt).map_or(0, NanoUsd::as_nanos));
     }
 
-    fn add_call(&mut self, call: &CallRecord) {
+    /// Adds a call that is counted there.
+    pub(crate) fn add_call(&mut self, call: &CallRecord) {
         self.calls += 1;
         self.failed += i64::from(facts::failed(call.outcome));
         self.unpriced += i64::from(call.cost().is_none());
@@ -112,23 +114,29 @@ type Groups = HashMap<Key, Sums, BuildHasherDefault<KeyHasher>>;
 
 /// The sums of one batch, by minute.
 #[derive(Default)]
-pub(crate) struct Batch(Groups);
+pub(crate) struct Batch {
+    groups: Vec<(Key, Sums)>,
+    places: HashMap<Key, usize, BuildHasherDefault<KeyHasher>>,
+    /// The place asked for last: neighbours are mostly counted in the same.
+    last: usize,
+}
 
 impl Batch {
-    /// Adds a call where it is counted.
-    pub(crate) fn add_call(&mut self, key: Key, call: &CallRecord) {
-        self.0.entry(key).or_default().add_call(call);
-    }
-
-    /// Adds an attempt where it went.
-    pub(crate) fn add_attempt(&mut self, key: Key, attempt: &AttemptRecord) {
-        self.0.entry(key).or_default().add_attempt(attempt);
+    /// The sums of a group.
+    pub(crate) fn at(&mut self, key: Key) -> &mut Sums {
+        if self.groups.get(self.last).is_none_or(|(last, _)| *last != key) {
+            self.last = *self.places.entry(key).or_insert(self.groups.len());
+            if self.last == self.groups.len() {
+                self.groups.push((key, Sums::default()));
+            }
+        }
+        &mut self.groups[self.last].1
     }
 
     /// The sums by buckets of so many minutes.
     fn by(&self, minutes: i64) -> Groups {
         let mut groups = Groups::default();
-        for (key, sums) in &self.0 {
+        for (key, sums) in &self.groups {
             let start = key.start.div_euclid(minutes) * minutes;
             groups.entry(Key { start, ..*key }).or_default().add(sums);
         }
@@ -267,8 +275,8 @@ impl<'c> Level<'c> {
     }
 
     fn add(&mut self, key: &Key, sums: &Sums, (mut latency, mut first_token): Sketches) -> Result<(), Error> {
-        sums.latency.iter().try_for_each(|micros| latency.record(*micros))?;
-        sums.first_token.iter().try_for_each(|micros| first_token.record(*micros))?;
+        latency.record(&sums.latency)?;
+        first_token.record(&sums.first_token)?;
         let (k, s) = (key, sums);
         self.add
             .execute(params![

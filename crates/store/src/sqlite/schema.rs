@@ -14,9 +14,11 @@ use crate::Error;
 /// Marks the file as a ledger of ours ("SWLD").
 const APPLICATION_ID: i32 = 0x5357_4c44;
 /// The version this code reads and writes.
-pub(crate) const VERSION: u32 = 1;
-/// Each brings the schema from its index to the next version. Append-only.
-const MIGRATIONS: [&str; VERSION as usize] = [include_str!("schema_v1.sql")];
+pub(crate) const VERSION: u32 = 2;
+/// The first that a release wrote: a file of an older one is refused.
+const FIRST: u32 = 2;
+/// Each brings the schema to its version: the first makes [`FIRST`] of an empty file. Append-only.
+const MIGRATIONS: [&str; (VERSION - FIRST + 1) as usize] = [include_str!("schema_v2.sql")];
 /// The largest file that is checked when it was not closed properly: about 50 ms.
 const MAX_CHECKED: u64 = 16 << 20;
 
@@ -34,7 +36,7 @@ pub(crate) fn open_writer(path: &Path, now: Timestamp) -> Result<Connection, Err
              PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 4000;",
         )
         .map_err(database("configure"))?;
-    migrate(&connection, now)?;
+    migrate(&connection, path, now)?;
     if unclean && std::fs::metadata(path).is_ok_and(|file| file.len() <= MAX_CHECKED) {
         quick_check(&connection)?;
     }
@@ -89,18 +91,21 @@ pub(crate) fn version(connection: &Connection) -> Result<u32, Error> {
         .map_err(database("read its schema"))
 }
 
-fn migrate(connection: &Connection, now: Timestamp) -> Result<(), Error> {
+fn migrate(connection: &Connection, path: &Path, now: Timestamp) -> Result<(), Error> {
     let found = version(connection)?;
     if found > VERSION {
         return Err(Error::Newer { what: "the ledger".to_owned(), found, known: VERSION });
     }
-    for (from, migration) in (0_u32..).zip(MIGRATIONS).skip(found as usize) {
+    if (1..FIRST).contains(&found) {
+        return Err(Error::Older { path: path.to_owned(), found, oldest: FIRST });
+    }
+    for (version, migration) in (FIRST..).zip(MIGRATIONS).filter(|(version, _)| *version > found) {
         let noted = format!(
             "BEGIN IMMEDIATE; {migration}
              INSERT INTO schema_versions (version, applied) VALUES ({}, {});
              PRAGMA application_id = {APPLICATION_ID};
              COMMIT;",
-            from + 1,
+            version,
             now.as_micros(),
         );
         connection.execute_batch(&noted).map_err(database("bring its schema forward"))?;

@@ -5,6 +5,7 @@ CREATE TABLE schema_versions (version INTEGER PRIMARY KEY, applied INTEGER NOT N
 CREATE TABLE names (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
 
 -- One row per call. Times in microseconds (started: since the Unix epoch), money in nano-USD.
+-- A rowid table, so that rows are appended whatever their tenants and ids: only the index is in order.
 CREATE TABLE calls (
     tenant INTEGER NOT NULL,           -- name
     id BLOB NOT NULL,                  -- UUIDv7, 16 bytes
@@ -31,12 +32,26 @@ CREATE TABLE calls (
     model INTEGER,                     -- name: likewise
     input_tokens INTEGER NOT NULL,     -- tokens and money: sums over the attempts
     cache_read_tokens INTEGER NOT NULL,
+    cache_write_tokens INTEGER NOT NULL,
     output_tokens INTEGER NOT NULL,
     reasoning_tokens INTEGER NOT NULL,
     cost INTEGER,
     charged INTEGER,
-    PRIMARY KEY (tenant, id)
-) WITHOUT ROWID, STRICT;
+    -- What the call's only attempt says beyond the call. All null where the attempts stand in `attempts`: those of a call
+    -- with several, and one that ended otherwise than its call or metered audio or writes to an hour's cache. To read
+    -- attempts wherever they stand: `call_attempts`.
+    attempt_after_us INTEGER,          -- from the call's start to the attempt's
+    attempt_us INTEGER,                -- its duration; not null where the attempt stands here
+    first_byte_us INTEGER,
+    attempt_dialect INTEGER,           -- name
+    served_model INTEGER,              -- name
+    provider_id TEXT,
+    finish INTEGER,                    -- name
+    usage_source INTEGER,              -- 0 provider, 1 estimate, 2 none
+    cost_status INTEGER,               -- name
+    bound INTEGER,
+    UNIQUE (tenant, id)
+) STRICT;
 
 CREATE TABLE attempts (
     tenant INTEGER NOT NULL,           -- name
@@ -69,6 +84,21 @@ CREATE TABLE attempts (
     charged INTEGER,
     PRIMARY KEY (tenant, call, number)
 ) WITHOUT ROWID, STRICT;
+
+-- One row per attempt, wherever it stands, with the columns of `attempts`.
+CREATE VIEW call_attempts AS
+SELECT tenant, id AS call, 1 AS number, provider, model, attempt_dialect AS dialect,
+    started + attempt_after_us AS started, attempt_us AS duration_us, first_byte_us, status, outcome, code,
+    served_model, provider_id, finish, input_tokens, cache_read_tokens, cache_write_tokens AS cache_write_5m_tokens,
+    0 AS cache_write_1h_tokens, 0 AS input_audio_tokens, output_tokens, reasoning_tokens, 0 AS output_audio_tokens,
+    usage_source, cost, cost_status, bound, charged
+FROM calls WHERE attempt_us IS NOT NULL
+UNION ALL
+SELECT tenant, call, number, provider, model, dialect, started, duration_us, first_byte_us, status, outcome, code,
+    served_model, provider_id, finish, input_tokens, cache_read_tokens, cache_write_5m_tokens,
+    cache_write_1h_tokens, input_audio_tokens, output_tokens, reasoning_tokens, output_audio_tokens,
+    usage_source, cost, cost_status, bound, charged
+FROM attempts;
 
 -- Sums by minute, hour and day (UTC); start in minutes since the Unix epoch; sketches are HdrHistogram V2.
 CREATE TABLE rollup_minute (
