@@ -157,11 +157,8 @@ impl Journal {
         let dir = data_dir.path().join("journal");
         crate::data_dir::create_private(&dir)?;
         let replica = replica::load_or_create(&dir, clock.now())?;
-        let last = segment::list(&dir)?.last().copied();
         let found = segment::recover(&dir, replica)?;
-        // A last segment that was never written to is gone now: its number is taken, so that none is missing.
-        let was_written = last == found.segments.last().map(|(number, _)| *number);
-        let number = last.map_or(1, |last| last + u64::from(was_written));
+        let number = found.segments.last().map_or(1, |(last, _)| last + 1);
         let state = State::begin(&dir, replica, &options, files.as_ref(), number, &found.segments)?;
         let shared = Arc::new(Shared {
             dir,

@@ -4,7 +4,7 @@
 //! reported, never repaired.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use stepwell_types::ReplicaId;
@@ -95,7 +95,10 @@ pub(crate) fn recover(dir: &Path, replica: ReplicaId) -> Result<Found, Error> {
         let file = path(dir, number);
         let length = fs::metadata(&file).map_err(Error::io("inspect", &file))?.len();
         if is_unwritten(&file, length)? {
-            fs::remove_file(&file).map_err(Error::io("remove", &file))?;
+            // It stays, empty: a number that is missing means that records are, and one that comes again may stand in the
+            // ledger as shipped.
+            empty(&file, replica, number)?;
+            found.segments.push((number, HEADER));
             continue;
         }
         let mut kept = length;
@@ -156,6 +159,16 @@ fn was_durable(path: &Path, offset: u64) -> Result<bool, Error> {
         Parsed::Partial(_) | Parsed::Invalid(_) => None,
     });
     Ok(later.map(|frame| u64::from(frame.durable)).any(|durable| durable > offset))
+}
+
+/// Makes a file a segment without frames.
+fn empty(path: &Path, replica: ReplicaId, number: u64) -> Result<(), Error> {
+    let opened = OpenOptions::new().write(true).truncate(true).open(path);
+    let written = opened.and_then(|mut file| {
+        file.write_all(&header(replica, number))?;
+        file.sync_all()
+    });
+    written.map_err(Error::io("write", path))
 }
 
 fn truncate(path: &Path, length: u64) -> Result<(), Error> {
