@@ -44,8 +44,9 @@ const STARTING: u32 = 5;
 const STOPPING: u32 = 8;
 /// The longest between being asked to stop and being killed.
 const LONGEST_STOP: Duration = Duration::from_millis(120);
-/// The most that segments may take at any time, in bytes: the journal must not grow with the number of kills.
-const MOST_JOURNAL: u64 = 12 << 20;
+/// The most that segments may take at any time, in bytes: the journal must not grow with the number of kills. Lives are
+/// short, so that on a busy machine little is shipped in each: the bound is what the long form is held to.
+const MOST_JOURNAL: u64 = 32 << 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_kills_under_load_the_ledger_is_the_providers_account() {
