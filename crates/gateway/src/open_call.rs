@@ -2,12 +2,15 @@
 //!
 //! Dropped before it is closed, it closes itself: that is how a client that goes away is still settled, and a call that a
 //! shutdown does not wait for any longer.
-//! The append is one short write to a file, so it is done on the spot, where nothing can lose it.
+//! Where a task can wait, what it appends shares a write with what other calls append; a drop and a stream's end append on
+//! the spot.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use stepwell_config::LogCalls;
 use stepwell_policy::Permit;
+use stepwell_store::{Appender, JournalError};
 use stepwell_telemetry::{InFlight, LogPolicy, log_call};
 use stepwell_types::{
     AttemptRecord, CallId, CallRecord, Code, CostStatus, Dialect, Endpoint, Failure, Finish, Intent, Moment,
@@ -21,18 +24,32 @@ use crate::snapshot::Target;
 pub(crate) struct OpenCall {
     pub(crate) record: CallRecord,
     services: Arc<Services>,
+    journal: Arc<Appender>,
     arrived: Moment,
     stage: Stage,
     stage_began: Moment,
     attempt: Option<OpenAttempt>,
     _in_flight: InFlight,
     permit: Option<Permit>,
-    closed: bool,
+    progress: Progress,
 }
 
-/// An attempt whose intent is written.
+/// How far a call's end has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Progress {
+    /// It has not ended.
+    Open,
+    /// Its record is final, and on its way into the journal.
+    Final,
+    /// It is written and measured.
+    Closed,
+}
+
+/// An attempt whose intent is in the journal, or on its way there.
 struct OpenAttempt {
     record: AttemptRecord,
+    /// Its intent is written, and so it may have been sent.
+    may_be_sent: bool,
     began: Moment,
     price: Option<Arc<stepwell_catalog::ModelPrice>>,
     /// What is known of its usage before the provider has said so.
@@ -63,7 +80,12 @@ pub(crate) enum Billing {
 }
 
 impl OpenCall {
-    pub(crate) fn begin(services: &Arc<Services>, endpoint: Endpoint, dialect: Dialect) -> Self {
+    pub(crate) fn begin(
+        services: &Arc<Services>,
+        journal: &Arc<Appender>,
+        endpoint: Endpoint,
+        dialect: Dialect,
+    ) -> Self {
         let now = services.clock.now();
         let arrived = services.clock.moment();
         let record = CallRecord {
@@ -97,8 +119,9 @@ impl OpenCall {
             attempt: None,
             _in_flight: services.metrics.call_started(),
             services: Arc::clone(services),
+            journal: Arc::clone(journal),
             permit: None,
-            closed: false,
+            progress: Progress::Open,
         }
     }
 
@@ -133,7 +156,8 @@ impl OpenCall {
         estimate: Usage,
     ) -> Result<(), Failure> {
         self.hand_over_last_attempt();
-        let started = self.services.clock.now();
+        let began = self.services.clock.moment();
+        let started = self.record.started.plus(Duration::from_micros(began.micros_since(self.arrived)));
         let number = u8::try_from(self.record.attempts.len() + 1).unwrap_or(u8::MAX);
         let intent = Intent {
             call: self.record.id,
@@ -151,18 +175,14 @@ impl OpenCall {
             target_dialect: target.provider.dialect,
             bound,
         };
-        let ticket = self.services.journal.intent(&intent).map_err(|error| {
-            tracing::error!(call_id = %self.record.id, %error, "the journal refuses intents, and so calls are refused");
-            let message = "the call cannot be recorded, so it is refused: try again later";
-            Failure::new(Code::JournalUnavailable, message).detail(error.to_string())
-        })?;
         self.attempt = Some(OpenAttempt {
-            began: self.services.clock.moment(),
+            began,
             price: target.price.clone(),
             estimate,
+            may_be_sent: false,
             record: AttemptRecord {
                 number,
-                target: intent.target,
+                target: intent.target.clone(),
                 dialect: target.provider.dialect,
                 started,
                 duration_us: 0,
@@ -180,16 +200,23 @@ impl OpenCall {
                 bound,
             },
         });
-        ticket.durable().await.map_err(|error| {
+        self.journal.intent(&intent).await.map_err(|error| {
+            tracing::error!(call_id = %self.record.id, %error, "the journal refuses intents, and so calls are refused");
+            // Nothing was sent, and nothing of it stands in the journal.
+            self.attempt = None;
             let message = "the call cannot be recorded, so it is refused: try again later";
             Failure::new(Code::JournalUnavailable, message).detail(error.to_string())
-        })
+        })?;
+        if let Some(attempt) = &mut self.attempt {
+            attempt.may_be_sent = true;
+        }
+        Ok(())
     }
 
     /// A failed attempt is written as soon as another follows, so that a crash in the next does not charge its bound.
     fn hand_over_last_attempt(&self) {
         if let Some(last) = self.record.attempts.last()
-            && let Err(error) = self.services.journal.attempt(self.record.id, last)
+            && let Err(error) = self.journal.attempt_now(self.record.id, last)
         {
             tracing::error!(call_id = %self.record.id, %error, "an attempt could not be journalled");
         }
@@ -206,20 +233,32 @@ impl OpenCall {
 
     /// The first piece of content goes to the client.
     pub(crate) fn first_token(&mut self) {
-        let now = self.services.clock.moment();
+        self.first_token_at(self.services.clock.moment());
+    }
+
+    /// [`OpenCall::first_token`] at a moment that is known.
+    pub(crate) fn first_token_at(&mut self, now: Moment) {
         self.record.first_token_us.get_or_insert(now.micros_since(self.arrived));
     }
 
-    /// Closes the open attempt and costs it.
-    pub(crate) fn end_attempt(&mut self, outcome: Outcome, code: Option<Code>, billing: Billing, seen: Seen) {
-        let Some(mut attempt) = self.attempt.take() else { return };
+    /// Closes the open attempt and costs it. Gives the moment.
+    pub(crate) fn end_attempt(
+        &mut self,
+        outcome: Outcome,
+        code: Option<Code>,
+        billing: Billing,
+        seen: Seen,
+    ) -> Moment {
+        let now = self.services.clock.moment();
+        let Some(mut attempt) = self.attempt.take() else { return now };
         let record = &mut attempt.record;
-        record.duration_us = self.services.clock.moment().micros_since(attempt.began);
+        record.duration_us = now.micros_since(attempt.began);
         record.outcome = outcome;
         record.code = code;
         record.served_model = seen.model;
         record.provider_id = seen.id;
         record.finish = seen.finish;
+        let billing = if attempt.may_be_sent { billing } else { Billing::Nothing };
         (record.usage, record.usage_source) = match (billing, seen.usage) {
             (Billing::Nothing, _) => (Usage::default(), UsageSource::None),
             (Billing::Complete, Some(usage)) => (usage, UsageSource::Provider),
@@ -235,19 +274,43 @@ impl OpenCall {
             }
         };
         self.record.attempts.push(attempt.record);
+        now
     }
 
     /// Closes the call: its final is written when this returns.
-    pub(crate) fn close(&mut self, outcome: Outcome, code: Option<Code>, status: u16) {
-        if std::mem::replace(&mut self.closed, true) {
-            return;
+    pub(crate) async fn close(&mut self, outcome: Outcome, code: Option<Code>, status: u16) {
+        if self.finalise(outcome, code, status) {
+            let written = self.journal.call(&self.record).await;
+            self.finish(written);
         }
+    }
+
+    /// [`OpenCall::close`] where nothing can be waited for.
+    pub(crate) fn close_now(&mut self, outcome: Outcome, code: Option<Code>, status: u16) {
+        if self.finalise(outcome, code, status) {
+            let written = self.journal.call_now(&self.record);
+            self.finish(written);
+        }
+    }
+
+    /// Makes the record final, once. Whether it was not before.
+    fn finalise(&mut self, outcome: Outcome, code: Option<Code>, status: u16) -> bool {
+        if self.progress != Progress::Open {
+            return false;
+        }
+        self.progress = Progress::Final;
         self.enter(Stage::Settle);
         self.record.outcome = outcome;
         self.record.code = code;
         self.record.status = status;
-        self.record.duration_us = self.services.clock.moment().micros_since(self.arrived);
-        if let Err(error) = self.services.journal.call(&self.record) {
+        self.record.duration_us = self.stage_began.micros_since(self.arrived);
+        true
+    }
+
+    /// Measures a call whose final is written.
+    fn finish(&mut self, written: Result<(), JournalError>) {
+        self.progress = Progress::Closed;
+        if let Err(error) = written {
             // Its intents stand: it will be charged as unknown, never forgotten.
             tracing::error!(call_id = %self.record.id, %error, "a call could not be journalled");
         }
@@ -263,8 +326,8 @@ impl OpenCall {
     }
 
     /// Whether the call has been closed.
-    pub(crate) const fn is_closed(&self) -> bool {
-        self.closed
+    pub(crate) fn is_closed(&self) -> bool {
+        self.progress != Progress::Open
     }
 
     /// Whether a call that is dropped now was cut by a shutdown, and not left by its client.
@@ -277,23 +340,28 @@ impl OpenCall {
         self.services.metrics.stream_opened()
     }
 
-    /// Microseconds since the call began.
-    pub(crate) fn elapsed_us(&self) -> u64 {
-        self.services.clock.moment().micros_since(self.arrived)
+    /// Microseconds from the call's beginning to the stage that runs, or to its end.
+    pub(crate) const fn elapsed_us(&self) -> u64 {
+        self.stage_began.micros_since(self.arrived)
     }
 }
 
 impl Drop for OpenCall {
     /// Nothing of a reply was sent: a committed one is closed by its relay.
     fn drop(&mut self) {
-        if !self.closed {
-            let (outcome, code) = if self.is_cut_by_shutdown() {
-                (Outcome::Failed, Code::Draining)
-            } else {
-                (Outcome::Cancelled, Code::ClientClosed)
-            };
-            self.end_attempt(outcome, Some(code), Billing::Partial, Seen::default());
-            self.close(outcome, Some(code), code.status());
+        match self.progress {
+            Progress::Open => {
+                let (outcome, code) = if self.is_cut_by_shutdown() {
+                    (Outcome::Failed, Code::Draining)
+                } else {
+                    (Outcome::Cancelled, Code::ClientClosed)
+                };
+                self.end_attempt(outcome, Some(code), Billing::Partial, Seen::default());
+                self.close_now(outcome, Some(code), code.status());
+            }
+            // The client went away as the final was being written: it stands.
+            Progress::Final => self.finish(Ok(())),
+            Progress::Closed => {}
         }
     }
 }

@@ -9,7 +9,7 @@ use stepwell_config::LogCalls;
 use stepwell_http1::server::Response;
 use stepwell_http1::{Broken, RequestHead};
 use stepwell_policy::Admission;
-use stepwell_store::Journal;
+use stepwell_store::{Appender, Journal};
 use stepwell_telemetry::Metrics;
 use stepwell_types::{Clock, Code, Failure, Stage};
 use stepwell_upstream::Upstream;
@@ -60,16 +60,18 @@ pub trait RequestBody: Body<Data = Bytes, Error = Broken> + Unpin {}
 
 impl<B: Body<Data = Bytes, Error = Broken> + Unpin> RequestBody for B {}
 
-/// One worker's gateway: what all share, and the worker's own connections to providers.
+/// One worker's gateway: what all share, and the worker's own connections to providers and way into the journal.
 pub struct Gateway {
     pub(crate) services: Arc<Services>,
     pub(crate) upstream: Arc<Upstream>,
+    journal: Arc<Appender>,
 }
 
 impl Gateway {
     /// A gateway for one worker.
     pub fn new(services: Arc<Services>, upstream: Arc<Upstream>) -> Self {
-        Self { services, upstream }
+        let journal = Arc::new(Appender::new(Arc::clone(&services.journal)));
+        Self { services, upstream, journal }
     }
 
     /// Closes connections to providers that have been idle for too long. To be called every few seconds.
@@ -99,10 +101,10 @@ impl Gateway {
         body: impl RequestBody,
         snapshot: &Snapshot,
     ) -> Response<ReplyBody> {
-        let mut open = OpenCall::begin(&self.services, door.endpoint, door.dialect);
+        let mut open = OpenCall::begin(&self.services, &self.journal, door.endpoint, door.dialect);
         match self.stages(door, head, body, snapshot, &mut open).await {
-            Ok(answer) => settle::answered(answer, open),
-            Err(refusal) => settle::refused(refusal, open, door.dialect),
+            Ok(answer) => settle::answered(answer, open).await,
+            Err(refusal) => settle::refused(refusal, open, door.dialect).await,
         }
     }
 

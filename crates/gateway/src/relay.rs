@@ -96,7 +96,7 @@ impl Relay {
         self.open.note_losses("reply", &facts.losses);
         self.open.end_attempt(outcome, code, billing, Seen::of_stream(facts));
         self.open.record.reply_bytes += self.ready.iter().map(Bytes::len).sum::<usize>() as u64;
-        self.open.close(outcome, code, OK);
+        self.open.close_now(outcome, code, OK);
     }
 }
 

@@ -15,7 +15,9 @@ mod sqlite;
 
 pub use data_dir::DataDir;
 pub use error::Error;
-pub use journal::{Durability, Journal, JournalError, JournalOptions, JournalStatus, Opened, Ticket};
+pub use journal::{
+    Appender, Durability, Journal, JournalError, JournalOptions, JournalStatus, Opened, Ticket,
+};
 pub use ledger::{
     Batch, BoxFuture, CallFilter, CallRow, Checkpoint, Cursor, Dimension, Health, Ledger, Page, Percentiles,
     Position, Shipped, Step, UsageQuery, UsageRow,

@@ -24,18 +24,17 @@ fn push_entry(name: &str, micros: u64, out: &mut Vec<u8>) {
     push_digits(micros % 1_000, 3, out);
 }
 
-/// Appends `number` in decimal with at least `width` digits.
+/// Appends `number` in decimal with at least `width` digits, 20 at most.
 fn push_digits(number: u64, width: usize, out: &mut Vec<u8>) {
-    let start = out.len();
+    let mut digits = [b'0'; 20];
+    let mut at = digits.len();
     let mut rest = number;
-    while rest > 0 || out.len() - start < width {
-        let digit = u8::try_from(rest % 10).unwrap_or_default();
-        out.push(b'0' + digit);
+    while rest > 0 && at > 0 {
+        at -= 1;
+        digits[at] += u8::try_from(rest % 10).unwrap_or_default();
         rest /= 10;
     }
-    if let Some(digits) = out.get_mut(start..) {
-        digits.reverse();
-    }
+    out.extend_from_slice(&digits[at.min(digits.len() - width)..]);
 }
 
 #[cfg(test)]

@@ -11,13 +11,13 @@ use stepwell_http1::{Headers, ReplyHead};
 use tokio::time::{Instant, Sleep};
 
 use crate::connection::Connection;
-use crate::origin::OriginKey;
+use crate::pool::Slot;
 use crate::{Error, Upstream};
 
 /// A reply whose head has arrived. Dropped before its end, it closes the connection.
 pub struct Exchange {
     upstream: Arc<Upstream>,
-    key: OriginKey,
+    slot: Arc<Slot>,
     /// None once the reply has ended and the connection has gone back.
     connection: Option<Connection>,
     head: ReplyHead,
@@ -37,13 +37,13 @@ pub enum Progress {
 impl Exchange {
     pub(crate) fn new(
         upstream: Arc<Upstream>,
-        key: OriginKey,
+        slot: Arc<Slot>,
         connection: Connection,
         head: ReplyHead,
         timer: Timer,
         idle: Duration,
     ) -> Self {
-        Self { upstream, key, connection: Some(connection), head, timer, idle }
+        Self { upstream, slot, connection: Some(connection), head, timer, idle }
     }
 
     /// The reply's status and headers.
@@ -110,7 +110,7 @@ impl Exchange {
         if let Some(mut connection) = self.connection.take()
             && connection.http.is_reusable(cx)
         {
-            self.upstream.give_back(&self.key, connection);
+            self.slot.give_back(connection);
         }
     }
 }
@@ -120,7 +120,8 @@ impl Exchange {
 pub(crate) struct Timer {
     deadline: Instant,
     patience: Duration,
-    expected: Instant,
+    /// When the patience is over: it begins with the first wait.
+    expected: Option<Instant>,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
@@ -141,17 +142,19 @@ impl Expired {
 
 impl Timer {
     pub(crate) fn new(deadline: Instant) -> Self {
-        Self { deadline, patience: Duration::MAX, expected: deadline, sleep: None }
+        Self { deadline, patience: Duration::MAX, expected: Some(deadline), sleep: None }
     }
 
-    /// Begins a step that may take `patience`.
+    /// Begins a step that may be waited for as long as `patience`.
     pub(crate) fn expect_within(&mut self, patience: Duration) {
         self.patience = patience;
-        self.expected = Instant::now() + patience;
+        self.expected = None;
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Expired> {
-        let due = self.expected.min(self.deadline);
+        let patience = self.patience;
+        let expected = *self.expected.get_or_insert_with(|| Instant::now() + patience);
+        let due = expected.min(self.deadline);
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
         loop {
             if sleep.deadline() > due {
@@ -159,7 +162,7 @@ impl Timer {
             }
             std::task::ready!(sleep.as_mut().poll(cx));
             if sleep.deadline() >= due {
-                let out_of_time = self.deadline <= self.expected;
+                let out_of_time = self.deadline <= expected;
                 return Poll::Ready(if out_of_time {
                     Expired::Deadline
                 } else {

@@ -39,14 +39,15 @@ pub struct Limits {
 /// One worker's client: its connections, kept apart from other workers' so that no call waits for another thread.
 pub struct Upstream {
     tls: Tls,
-    origins: Mutex<HashMap<OriginKey, Slot>>,
+    origins: Mutex<HashMap<OriginKey, Arc<Slot>>>,
     pub(crate) room: Room,
 }
 
+/// A worker's connections to one origin.
 #[derive(Default)]
-struct Slot {
+pub(crate) struct Slot {
     /// The one used last comes first: what is not needed grows old and is closed.
-    idle: Vec<Idle>,
+    idle: Mutex<Vec<Idle>>,
     open: Arc<AtomicUsize>,
 }
 
@@ -90,10 +91,10 @@ impl Upstream {
         limits: &Limits,
         deadline: Instant,
     ) -> Result<Exchange, Error> {
-        let key = origin.key();
-        let mut connection = match self.reuse(&key).await {
+        let slot = Arc::clone(self.origins.lock().entry(origin.key()).or_default());
+        let mut connection = match slot.reuse().await {
             Some(connection) => connection,
-            None => self.open(&key, origin, limits, deadline).await?,
+            None => self.open(&slot, origin, limits, deadline).await?,
         };
         let mut timer = Timer::new(deadline);
         timer.expect_within(limits.first_byte);
@@ -106,15 +107,15 @@ impl Upstream {
         })
         .await?;
         timer.expect_within(limits.idle);
-        Ok(Exchange::new(Arc::clone(self), key, connection, head, timer, limits.idle))
+        Ok(Exchange::new(Arc::clone(self), slot, connection, head, timer, limits.idle))
     }
 
     /// Closes connections that have been idle for too long. To be called every few seconds.
     pub fn close_idle(&self) {
         let now = Instant::now();
         let mut old = Vec::new();
-        for slot in self.origins.lock().values_mut() {
-            old.extend(slot.idle.extract_if(.., |idle| now.duration_since(idle.since) >= IDLE));
+        for slot in self.origins.lock().values() {
+            old.extend(slot.idle.lock().extract_if(.., |idle| now.duration_since(idle.since) >= IDLE));
         }
         // Dropped, and so closed, here: not under the lock.
         drop(old);
@@ -125,9 +126,24 @@ impl Upstream {
         self.origins.lock().values().map(|slot| slot.open.load(Ordering::Relaxed)).sum()
     }
 
-    async fn reuse(&self, key: &OriginKey) -> Option<Connection> {
+    async fn open(
+        &self,
+        slot: &Slot,
+        origin: &Origin,
+        limits: &Limits,
+        deadline: Instant,
+    ) -> Result<Connection, Error> {
+        let lease = Lease::take(&slot.open, limits.connections)?;
+        let opening = Connection::open(origin, &self.tls.0, limits, lease);
+        tokio::time::timeout_at(deadline, opening).await.map_err(|_| Error::Deadline)?
+    }
+}
+
+impl Slot {
+    /// A connection that is open and free.
+    async fn reuse(&self) -> Option<Connection> {
         loop {
-            let idle = self.origins.lock().get_mut(key)?.idle.pop()?;
+            let idle = self.idle.lock().pop()?;
             let mut connection = idle.connection;
             if poll_fn(|cx| Poll::Ready(connection.http.is_reusable(cx))).await {
                 return Some(connection);
@@ -135,25 +151,7 @@ impl Upstream {
         }
     }
 
-    async fn open(
-        &self,
-        key: &OriginKey,
-        origin: &Origin,
-        limits: &Limits,
-        deadline: Instant,
-    ) -> Result<Connection, Error> {
-        let lease = {
-            let mut origins = self.origins.lock();
-            let slot = origins.entry(key.clone()).or_default();
-            Lease::take(&slot.open, limits.connections)?
-        };
-        let opening = Connection::open(origin, &self.tls.0, limits, lease);
-        tokio::time::timeout_at(deadline, opening).await.map_err(|_| Error::Deadline)?
-    }
-
-    pub(crate) fn give_back(&self, key: &OriginKey, connection: Connection) {
-        if let Some(slot) = self.origins.lock().get_mut(key) {
-            slot.idle.push(Idle { connection, since: Instant::now() });
-        }
+    pub(crate) fn give_back(&self, connection: Connection) {
+        self.idle.lock().push(Idle { connection, since: Instant::now() });
     }
 }

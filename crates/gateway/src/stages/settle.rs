@@ -13,13 +13,11 @@ use crate::relay::Relay;
 const OK: u16 = 200;
 
 /// Closes a call whose reply is whole; hands a streamed one to its relay, which closes it at the stream's end.
-pub(crate) fn answered(answer: Answer, mut open: OpenCall) -> Response<ReplyBody> {
-    // Time so far counts for the attempt: a stream's headers go while it is under way.
-    open.enter(Stage::Attempt);
+pub(crate) async fn answered(answer: Answer, mut open: OpenCall) -> Response<ReplyBody> {
     match answer {
         Answer::Whole { target, upstream, body } => {
             open.record.reply_bytes = body.len() as u64;
-            open.close(Outcome::Ok, None, OK);
+            open.close(Outcome::Ok, None, OK).await;
             let mut response = json(OK, body);
             let own = &mut response.headers;
             if let Some(target) = &target {
@@ -31,6 +29,8 @@ pub(crate) fn answered(answer: Answer, mut open: OpenCall) -> Response<ReplyBody
             response
         }
         Answer::Stream(committed) => {
+            // Its headers go while the attempt is under way: the time so far is the attempt's.
+            open.enter(Stage::Attempt);
             let mut response = events();
             let own = &mut response.headers;
             headers::pass_back(&committed.exchange.head().headers, &committed.target.provider.passing, own);
@@ -42,7 +42,7 @@ pub(crate) fn answered(answer: Answer, mut open: OpenCall) -> Response<ReplyBody
 }
 
 /// Closes a call that failed before anything of a reply was sent, and says why in the client's dialect.
-pub(crate) fn refused(refusal: Refusal, mut open: OpenCall, dialect: Dialect) -> Response<ReplyBody> {
+pub(crate) async fn refused(refusal: Refusal, mut open: OpenCall, dialect: Dialect) -> Response<ReplyBody> {
     let Refusal { failure, upstream } = refusal;
     if let Some(detail) = &failure.detail {
         tracing::warn!(call_id = %open.id(), code = %failure.code, detail, "call failed");
@@ -51,7 +51,7 @@ pub(crate) fn refused(refusal: Refusal, mut open: OpenCall, dialect: Dialect) ->
     let body = verbatim.unwrap_or_else(|| codec(dialect).write_error(&failure, Some(open.id())).into());
     open.record.reply_bytes = body.len() as u64;
     let outcome = if failure.code == Code::ClientClosed { Outcome::Cancelled } else { Outcome::Failed };
-    open.close(outcome, Some(failure.code), failure.status);
+    open.close(outcome, Some(failure.code), failure.status).await;
     let mut response = json(failure.status, body);
     let own = &mut response.headers;
     if let Some(upstream) = &upstream {

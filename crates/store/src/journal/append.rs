@@ -1,105 +1,131 @@
 //! Appending: what is admitted, where it is written, and the room kept for what must follow.
 //!
-//! A frame is encoded in a buffer of the thread's own, then written with one system call under one short lock: frames
-//! stand in the file in the order they were acknowledged, so a crash can only ever tear the last one.
+//! Frames are encoded before the lock is taken, and those of a batch are written with one system call under it: frames
+//! stand in the file in the order they were acknowledged, so a crash can only ever tear the last write.
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
 use serde::Serialize;
-use stepwell_types::{AttemptRecord, CallId, CallRecord, Intent};
+use stepwell_types::CallId;
 
+use super::batch::{Batch, Entry};
 use super::frame::{self, Frame, Kind};
 use super::state::{self, Next, State};
 use super::ticket::{JournalError, Ticket};
-use super::v1::{self, AttemptV1, CallV1, IntentV1};
-use super::{Durability, Shared, segment};
+use super::{Durability, Shared, segment, v1};
 use crate::Position;
 
 thread_local! {
-    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static SCRATCH: RefCell<Batch> = const { RefCell::new(Batch::new()) };
 }
 
 impl Shared {
-    pub(super) fn append_intent(&self, intent: &Intent) -> Result<Ticket, JournalError> {
-        with_frame(&IntentV1::from(intent), |buffer| {
-            let length = buffer.len() as u64;
-            let mut state = self.state.lock();
-            if let Some(reason) = &state.failed {
-                return Err(JournalError::Failed(Arc::clone(reason)));
-            }
-            // Before the bound is looked at: a full journal empties only once its active segment is a sealed one.
-            self.make_way(&mut state, length);
-            let kept = state.open.get(&intent.call).copied();
-            // The attempt's own frame, its place in the final, and one more copy of the intent if it is carried on.
-            let call_room = if kept.is_none() { v1::CALL_ROOM } else { 0 };
-            let room = call_room + 2 * v1::ATTEMPT_ROOM + 3 * length;
-            if state.used() + state.reserved + length + room > self.options.max_bytes {
-                return Err(JournalError::Full);
-            }
-            let space = state.reserved + length + room;
-            state.ensure_space(space)?;
-            let ticket = self.write(&mut state, buffer, Kind::Intent, intent.call)?;
-            state.open.insert(intent.call, kept.unwrap_or(0) + room);
-            state.reserved += room;
-            Ok(ticket)
+    /// Appends one record.
+    pub(super) fn append_one<V: Serialize>(
+        &self,
+        kind: Kind,
+        call: CallId,
+        record: &V,
+    ) -> Result<Ticket, JournalError> {
+        SCRATCH.with_borrow_mut(|batch| {
+            batch.clear();
+            batch.push(kind, call, record)?;
+            let mut outcome = Ok(());
+            let ticket = self.append(batch, |_, error| outcome = Err(error));
+            outcome.map(|()| ticket)
         })
     }
 
-    pub(super) fn append_attempt(&self, call: CallId, attempt: &AttemptRecord) -> Result<(), JournalError> {
-        with_frame(&AttemptV1::from(attempt), |buffer| {
-            let mut state = self.state.lock();
-            self.make_way(&mut state, buffer.len() as u64);
-            self.write(&mut state, buffer, Kind::Attempt, call).map(drop)
-        })
-    }
-
-    pub(super) fn append_call(&self, call: &CallRecord) -> Result<Ticket, JournalError> {
-        with_frame(&CallV1::from(call), |buffer| {
-            let length = buffer.len() as u64;
-            let mut state = self.state.lock();
-            if !state.open.contains_key(&call.id)
-                && state.used() + state.reserved + length > self.options.max_bytes
-            {
-                return Err(JournalError::Full);
+    /// Appends the records of a batch, in order, with one write. `refuse` is told the place of each that is not taken,
+    /// and why; the others stand. The ticket is for all of those.
+    pub(super) fn append(&self, batch: &mut Batch, mut refuse: impl FnMut(usize, JournalError)) -> Ticket {
+        let mut state = self.state.lock();
+        // What stands before it has been written, with the segment it is in.
+        let mut unwritten = 0;
+        for (place, (entry, frame)) in batch.frames().enumerate() {
+            entry.room_before = state.open.get(&entry.call).copied();
+            match self.take(&mut state, entry, frame) {
+                Ok(()) if state.holds_only(frame) => unwritten = place,
+                Ok(()) => {}
+                Err(error) => refuse(place, error),
             }
-            self.make_way(&mut state, length);
-            let ticket = self.write(&mut state, buffer, Kind::Call, call.id)?;
-            if let Some(room) = state.open.remove(&call.id) {
-                state.reserved -= room;
+        }
+        if let Err(error) = state.hand_over(self.options.durability) {
+            for (place, entry) in batch.back_to(unwritten) {
+                state.keep_room(entry.call, entry.room_before);
+                refuse(place, error.clone());
             }
-            Ok(ticket)
-        })
+        }
+        self.ring(&mut state);
+        if self.options.durability == Durability::Strict {
+            let end = Position { segment: state.number, offset: state.offset };
+            return Ticket::pending(self.durable.subscribe(), end);
+        }
+        Ticket::settled()
     }
 
     /// Appends a frame again, if its call is still open.
     pub(super) fn append_again(&self, old: &Frame<'_>) -> Result<bool, JournalError> {
-        SCRATCH.with_borrow_mut(|buffer| {
-            frame::begin(buffer);
-            buffer.extend_from_slice(old.payload);
-            let mut state = self.state.lock();
-            if !state.open.contains_key(&old.call) {
-                return Ok(false);
-            }
-            self.make_way(&mut state, buffer.len() as u64);
-            let durable = u32::try_from(state.durable).unwrap_or(u32::MAX);
-            frame::seal(buffer, old.kind, old.version, old.call, durable);
-            state.write(buffer, self.options.durability)?;
-            Ok(true)
-        })
+        let mut bytes = Vec::with_capacity(old.size());
+        frame::begin(&mut bytes);
+        bytes.extend_from_slice(old.payload);
+        let mut state = self.state.lock();
+        if !state.open.contains_key(&old.call) {
+            return Ok(false);
+        }
+        self.make_way(&mut state, bytes.len() as u64);
+        put(&mut state, &mut bytes, old.kind, old.version, old.call);
+        state.hand_over(self.options.durability)?;
+        self.ring(&mut state);
+        Ok(true)
     }
 
-    fn write(
-        &self,
-        state: &mut State,
-        buffer: &mut [u8],
-        kind: Kind,
-        call: CallId,
-    ) -> Result<Ticket, JournalError> {
-        let durable = u32::try_from(state.durable).unwrap_or(u32::MAX);
-        frame::seal(buffer, kind, v1::VERSION, call, durable);
-        state.write(buffer, self.options.durability)?;
-        if state.upkeep_idle {
+    /// Takes one frame of a batch, if there is room for it and for what must follow.
+    fn take(&self, state: &mut State, entry: &Entry, frame: &mut [u8]) -> Result<(), JournalError> {
+        let length = frame.len() as u64;
+        let kept = entry.room_before;
+        let room = match entry.kind {
+            Kind::Intent => {
+                if let Some(reason) = &state.failed {
+                    return Err(JournalError::Failed(Arc::clone(reason)));
+                }
+                // Before the bound is looked at: a full journal empties only once its active segment is a sealed one.
+                self.make_way(state, length);
+                // The attempt's own frame, its place in the final, and one more copy of the intent if it is carried on.
+                let call_room = if kept.is_none() { v1::CALL_ROOM } else { 0 };
+                let room = call_room + 2 * v1::ATTEMPT_ROOM + 3 * length;
+                self.check_bound(state, length + room)?;
+                state.ensure_space(state.reserved + length + room)?;
+                Some(kept.unwrap_or(0) + room)
+            }
+            Kind::Attempt => {
+                self.make_way(state, length);
+                kept
+            }
+            Kind::Call => {
+                if kept.is_none() {
+                    self.check_bound(state, length)?;
+                }
+                self.make_way(state, length);
+                None
+            }
+        };
+        put(state, frame, entry.kind, v1::VERSION, entry.call);
+        state.keep_room(entry.call, room);
+        Ok(())
+    }
+
+    fn check_bound(&self, state: &State, more: u64) -> Result<(), JournalError> {
+        if state.used() + state.reserved + more > self.options.max_bytes {
+            return Err(JournalError::Full);
+        }
+        Ok(())
+    }
+
+    /// Wakes who waits for what was appended.
+    fn ring(&self, state: &mut State) {
+        if state.upkeep_idle && state.dirty {
             state.upkeep_idle = false;
             self.upkeep.notify_one();
         }
@@ -107,11 +133,6 @@ impl Shared {
             state.alarm = None;
             self.grown.notify_one();
         }
-        if self.options.durability == Durability::Strict {
-            let end = Position { segment: state.number, offset: state.offset };
-            return Ok(Ticket::pending(self.durable.subscribe(), end));
-        }
-        Ok(Ticket::settled())
     }
 
     /// Begins the next segment if the frame would make this one too long and the next one is ready. Until it is, the
@@ -142,36 +163,9 @@ impl Shared {
     }
 }
 
-/// Encodes a payload behind room for a header, in the thread's buffer, and passes it on.
-fn with_frame<V: Serialize, T>(
-    value: &V,
-    then: impl FnOnce(&mut Vec<u8>) -> Result<T, JournalError>,
-) -> Result<T, JournalError> {
-    SCRATCH.with_borrow_mut(|buffer| {
-        frame::begin(buffer);
-        postcard::serialize_with_flavor(value, Bytes(buffer))
-            .map_err(|error| JournalError::Failed(error.to_string().into()))?;
-        then(buffer)
-    })
-}
-
-/// Writes postcard into a vector that is used again.
-struct Bytes<'a>(&'a mut Vec<u8>);
-
-impl postcard::ser_flavors::Flavor for Bytes<'_> {
-    type Output = ();
-
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.0.push(byte);
-        Ok(())
-    }
-
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
-    }
+/// Seals a frame, whose payload stands behind room for a header, and puts it at the journal's end.
+fn put(state: &mut State, frame: &mut [u8], kind: Kind, version: u8, call: CallId) {
+    let durable = u32::try_from(state.durable).unwrap_or(u32::MAX);
+    frame::seal(frame, kind, version, call, durable);
+    state.put(frame);
 }

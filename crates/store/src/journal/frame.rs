@@ -78,13 +78,12 @@ pub(crate) enum Parsed<'a> {
     Invalid(&'static str),
 }
 
-/// Makes room for a header at the front of an empty buffer.
+/// Makes room for a header at the end of a buffer.
 pub(crate) fn begin(buffer: &mut Vec<u8>) {
-    buffer.clear();
-    buffer.resize(HEADER, 0);
+    buffer.extend_from_slice(&[0; HEADER]);
 }
 
-/// Fills in the header of the frame in `buffer`, whose payload follows the room made by [`begin`].
+/// Fills in the header of the frame that `buffer` is, whose payload follows the room made by [`begin`].
 pub(crate) fn seal(buffer: &mut [u8], kind: Kind, version: u8, call: CallId, durable: u32) {
     let length = u32::try_from(buffer.len() - HEADER).unwrap_or(u32::MAX);
     buffer[4..8].copy_from_slice(&length.to_le_bytes());

@@ -7,6 +7,8 @@
 //! `docs/journal.md` has the format, the promises and their limits.
 
 mod append;
+mod appender;
+mod batch;
 mod files;
 mod frame;
 mod lookup;
@@ -29,6 +31,7 @@ use parking_lot::{Condvar, Mutex};
 use stepwell_types::{AttemptRecord, CallId, CallRecord, Clock, Intent, ReplicaId};
 use tokio::sync::watch;
 
+pub use self::appender::Appender;
 use self::files::{Files, SystemFiles};
 pub(crate) use self::frame::{Frame, Kind};
 pub(crate) use self::lookup::Lookup;
@@ -186,7 +189,7 @@ impl Journal {
     /// # Errors
     /// [`JournalError`] when the attempt must not be sent, because its end could not be recorded.
     pub fn intent(&self, intent: &Intent) -> Result<Ticket, JournalError> {
-        self.shared.append_intent(intent)
+        self.shared.append_one(Kind::Intent, intent.call, &IntentV1::from(intent))
     }
 
     /// Records how an attempt failed when another follows. The call's final may hold it again.
@@ -194,7 +197,7 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Failed`] when the disk refuses to take it.
     pub fn attempt(&self, call: CallId, attempt: &AttemptRecord) -> Result<(), JournalError> {
-        self.shared.append_attempt(call, attempt)
+        self.shared.append_one(Kind::Attempt, call, &AttemptV1::from(attempt)).map(drop)
     }
 
     /// Records the end of a call, with all its attempts or those not recorded before.
@@ -203,7 +206,7 @@ impl Journal {
     /// [`JournalError::Failed`] when the disk refuses to take it; [`JournalError::Full`] only for a call that had
     /// no intent.
     pub fn call(&self, call: &CallRecord) -> Result<Ticket, JournalError> {
-        self.shared.append_call(call)
+        self.shared.append_one(Kind::Call, call.id, &CallV1::from(call))
     }
 
     /// How full it is, whether it takes intents, and what it has done.

@@ -46,8 +46,11 @@ pub(super) struct State {
     pub(super) reserved: u64,
     /// Bytes of the active segment known to be on disk.
     pub(super) durable: u64,
-    /// Under [`Durability::Async`], what has not been handed to the operating system.
+    /// What has not been handed to the operating system: under [`Durability::Async`] for some time, else while the lock
+    /// is held.
     buffered: Vec<u8>,
+    /// The frames in it.
+    unwritten: u64,
     /// Frames and bytes appended in all.
     pub(super) frames: u64,
     pub(super) appended: u64,
@@ -96,6 +99,7 @@ impl State {
             reserved: 0,
             durable: 0,
             buffered: Vec::new(),
+            unwritten: 0,
             frames: 0,
             appended: 0,
             fsyncs: 0,
@@ -134,6 +138,8 @@ impl State {
         let written = self.active.write_at(&self.buffered, from);
         written.map_err(|error| self.fail(&error))?;
         self.buffered.clear();
+        self.buffered.shrink_to(MAX_BUFFERED);
+        self.unwritten = 0;
         self.dirty = true;
         Ok(())
     }
@@ -233,27 +239,49 @@ impl State {
         Ok(())
     }
 
-    /// Appends one frame.
-    pub(super) fn write(&mut self, bytes: &[u8], durability: Durability) -> Result<(), JournalError> {
-        if durability == Durability::Async {
-            self.buffered.extend_from_slice(bytes);
-            self.offset += bytes.len() as u64;
-            if self.buffered.len() > MAX_BUFFERED {
-                self.flush()?;
-            }
-        } else {
-            if let Err(error) = self.active.write_at(bytes, self.offset) {
-                if let Err(error) = self.active.trim(self.offset) {
-                    tracing::error!(%error, "a record cut off by a failing disk stays in the journal");
-                }
-                return Err(self.fail(&error));
-            }
-            self.offset += bytes.len() as u64;
-        }
+    /// Puts a frame at the end. It is not with the operating system before [`State::hand_over`].
+    pub(super) fn put(&mut self, frame: &[u8]) {
+        self.buffered.extend_from_slice(frame);
+        self.unwritten += 1;
+        self.offset += frame.len() as u64;
         self.frames += 1;
-        self.appended += bytes.len() as u64;
+        self.appended += frame.len() as u64;
         self.dirty = true;
-        Ok(())
+    }
+
+    /// Whether `frame` is all that was put and not written.
+    pub(super) fn holds_only(&self, frame: &[u8]) -> bool {
+        self.buffered.len() == frame.len()
+    }
+
+    /// Hands what was put to the operating system, as soon as it is to be. What that fails for is taken back, but for
+    /// the room kept.
+    pub(super) fn hand_over(&mut self, durability: Durability) -> Result<(), JournalError> {
+        if durability == Durability::Async && self.buffered.len() <= MAX_BUFFERED {
+            return Ok(());
+        }
+        let flushed = self.flush();
+        if flushed.is_err() && durability != Durability::Async {
+            let bytes = self.buffered.len() as u64;
+            self.offset -= bytes;
+            self.appended -= bytes;
+            self.frames -= self.unwritten;
+            self.unwritten = 0;
+            self.buffered.clear();
+            if let Err(error) = self.active.trim(self.offset) {
+                tracing::error!(%error, "a record cut off by a failing disk stays in the journal");
+            }
+        }
+        flushed
+    }
+
+    /// Changes the room that is kept for a call to `room`: none for one that has no intent, or has ended.
+    pub(super) fn keep_room(&mut self, call: CallId, room: Option<u64>) {
+        let before = match room {
+            Some(room) => self.open.insert(call, room),
+            None => self.open.remove(&call),
+        };
+        self.reserved = self.reserved - before.unwrap_or(0) + room.unwrap_or(0);
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) struct Durable {
 }
 
 /// A record that has been appended.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "under strict durability the record is only on disk once `durable` says so"]
 pub struct Ticket {
     pending: Option<(watch::Receiver<Durable>, Position)>,

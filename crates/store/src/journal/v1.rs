@@ -350,16 +350,10 @@ fn tags(list: List<'_, TagRecord, TagV1<'_>>) -> Vec<TagRecord> {
 }
 
 fn clip(text: &str) -> &str {
-    match text
-        .char_indices()
-        .map(|(at, letter)| at + letter.len_utf8())
-        .take_while(|end| *end <= MAX_TEXT)
-        .last()
-    {
-        _ if text.len() <= MAX_TEXT => text,
-        Some(end) => text.get(..end).unwrap_or_default(),
-        None => "",
+    if text.len() <= MAX_TEXT {
+        return text;
     }
+    text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or_default()
 }
 
 fn first<T>(list: &[T], most: usize) -> &[T] {

@@ -1,5 +1,7 @@
 //! Complete replies: what the record needs of them, reading, and writing.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -9,7 +11,7 @@ use super::blocks::{self, Base, Content, parts};
 use super::stop;
 use super::usage::{self, Counts, Meter};
 use crate::chat::{Extra, Part, Reply};
-use crate::json::{Text, keep, object, read_reply, write_object};
+use crate::json::{Field, Scanner, Text, keep, object, read_reply, write_object};
 use crate::{Error, Losses, ReplyFacts, Written};
 
 /// A reply, but for what it says.
@@ -53,6 +55,35 @@ fn check(kind: Option<&Text<'_>>, has_content: bool) -> Result<(), Error> {
 
 /// Reads what the record needs.
 pub(super) fn facts(body: &[u8]) -> Result<ReplyFacts, Error> {
+    scan(body).map_or_else(|| parse(body), Ok)
+}
+
+/// What [`parse`] reads, of a reply without surprises.
+fn scan(body: &[u8]) -> Option<ReplyFacts> {
+    let (mut kind, mut id, mut model) = (Field::default(), Field::default(), Field::default());
+    let (mut content, mut reason, mut usage) = (Field::default(), Field::default(), Field::default());
+    let mut scanner = Scanner::new(body)?;
+    scanner.object(|scanner, key| match key {
+        "type" => scanner.once(&mut kind, Scanner::string),
+        "id" => scanner.once(&mut id, Scanner::string),
+        "model" => scanner.once(&mut model, Scanner::string),
+        "content" => scanner.once(&mut content, |scanner| scanner.array(Scanner::skip)),
+        "stop_reason" => scanner.once(&mut reason, Scanner::string),
+        "usage" => scanner.once(&mut usage, Meter::scan),
+        _ => scanner.skip(),
+    })?;
+    scanner.end()?;
+    content.value()?;
+    kind.value().is_none_or(|kind| kind == "message").then_some(())?;
+    Some(ReplyFacts {
+        id: id.value().map(Arc::from),
+        model: model.value().map(Arc::from),
+        finish: reason.value().map(stop::read),
+        usage: usage.value().and_then(|meter| meter.usage()),
+    })
+}
+
+fn parse(body: &[u8]) -> Result<ReplyFacts, Error> {
     let reply: Envelope<'_> = read_reply(body)?;
     check(reply.kind.as_ref(), reply.content.is_some() && body.trim_ascii_start().starts_with(b"{"))?;
     let mut meter = Meter::default();
@@ -143,4 +174,40 @@ pub(super) fn write(reply: &Reply<'_>) -> Written {
         usage::unsayable(metered).for_each(|path| losses.note(path));
     }
     Written { body, losses }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::json::changed;
+
+    const REPLIES: &[&str] = &[
+        include_str!("../../fixtures/anthropic/messages/context_window.reply.json"),
+        include_str!("../../fixtures/anthropic/messages/max_tokens.reply.json"),
+        include_str!("../../fixtures/anthropic/messages/pause.reply.json"),
+        include_str!("../../fixtures/anthropic/messages/refusal.reply.json"),
+        include_str!("../../fixtures/anthropic/messages/stop_sequence.reply.json"),
+        include_str!("../../fixtures/anthropic/messages/text.reply.json"),
+        include_str!("../../fixtures/anthropic/messages/tools.reply.json"),
+    ];
+
+    #[test]
+    fn every_ordinary_reply_is_scanned() {
+        for reply in REPLIES {
+            let facts = scan(reply.as_bytes()).unwrap_or_else(|| panic!("{reply}"));
+            assert_eq!(facts, parse(reply.as_bytes()).unwrap());
+            assert!(facts.id.is_some() && facts.model.is_some(), "{facts:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_scanned_is_what_is_parsed(body in changed(REPLIES)) {
+            if let Some(facts) = scan(body.as_bytes()) {
+                prop_assert_eq!(Ok(facts), parse(body.as_bytes()), "{}", body);
+            }
+        }
+    }
 }

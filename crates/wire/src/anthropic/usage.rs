@@ -7,7 +7,7 @@
 use serde_json::value::RawValue;
 use stepwell_types::Usage;
 
-use crate::json::{Object, object};
+use crate::json::{Field, Object, Scanner, object};
 
 object! {
     /// `usage` of a reply, of `message_start` or of `message_delta`.
@@ -47,6 +47,43 @@ pub(super) struct Meter {
 }
 
 impl Meter {
+    /// Reads the counts of a whole reply: what their parser reads.
+    pub(super) fn scan(scanner: &mut Scanner<'_>) -> Option<Self> {
+        let (mut input, mut output, mut thinking) = (Field::default(), Field::default(), Field::default());
+        let (mut cache_write, mut cache_read) = (Field::default(), Field::default());
+        let (mut five_minutes, mut hour) = (Field::default(), Field::default());
+        let (mut by_lifetime, mut output_details) = (Field::default(), Field::default());
+        scanner.object(|scanner, key| match key {
+            "input_tokens" => scanner.once(&mut input, Scanner::number),
+            "cache_creation_input_tokens" => scanner.once(&mut cache_write, Scanner::number),
+            "cache_read_input_tokens" => scanner.once(&mut cache_read, Scanner::number),
+            "cache_creation" => scanner.once(&mut by_lifetime, |scanner| {
+                scanner.object(|scanner, key| match key {
+                    "ephemeral_5m_input_tokens" => scanner.once(&mut five_minutes, Scanner::number),
+                    "ephemeral_1h_input_tokens" => scanner.once(&mut hour, Scanner::number),
+                    _ => scanner.skip(),
+                })
+            }),
+            "output_tokens" => scanner.once(&mut output, Scanner::number),
+            "output_tokens_details" => scanner.once(&mut output_details, |scanner| {
+                scanner.object(|scanner, key| match key {
+                    "thinking_tokens" => scanner.once(&mut thinking, Scanner::number),
+                    _ => scanner.skip(),
+                })
+            }),
+            _ => scanner.skip(),
+        })?;
+        Some(Self {
+            input: input.value(),
+            cache_write: cache_write.value(),
+            cache_read: cache_read.value(),
+            five_minutes: five_minutes.value(),
+            hour: hour.value(),
+            output: output.value(),
+            thinking: thinking.value(),
+        })
+    }
+
     /// Takes counts that replace those before; gives the fields that have no place here, nulls left out.
     pub(super) fn take<'a>(
         &mut self,

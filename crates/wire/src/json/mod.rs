@@ -6,6 +6,7 @@ mod depth;
 mod object;
 mod place;
 mod read;
+mod scan;
 mod splice;
 mod write;
 
@@ -13,5 +14,8 @@ pub use depth::check_depth;
 
 pub(crate) use object::{Extras, Rest, Skipped, keep, key_under, object};
 pub(crate) use read::{Listed, Text, Whole, read, read_frame, read_reply};
+#[cfg(test)]
+pub(crate) use scan::testing::changed;
+pub(crate) use scan::{Field, Scanner};
 pub(crate) use splice::{span, splice};
 pub(crate) use write::{Array, Object, object as write_object, string};

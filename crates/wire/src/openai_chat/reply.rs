@@ -1,6 +1,7 @@
 //! Complete replies: what the record needs of them, reading, and writing.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use stepwell_types::Code;
@@ -9,7 +10,7 @@ use super::message::{self, Content, ToolCall, said};
 use super::usage::{self, Counts};
 use super::{finish, message::Arguments};
 use crate::chat::{Extra, Part, Reply};
-use crate::json::{Array, Object, Text, Whole, object, read_reply, write_object};
+use crate::json::{Array, Field, Object, Scanner, Text, Whole, object, read_reply, write_object};
 use crate::{Error, Losses, ReplyFacts, Written};
 
 object! {
@@ -69,6 +70,55 @@ fn no_choice() -> Error {
 
 /// Reads what the record needs.
 pub(super) fn facts(body: &[u8]) -> Result<ReplyFacts, Error> {
+    scan(body).map_or_else(|| parse(body), Ok)
+}
+
+/// The alternative with the lowest index, as far as it has come.
+#[derive(Default)]
+struct First<'a> {
+    index: Option<u64>,
+    reason: Option<&'a str>,
+}
+
+/// What [`parse`] reads, of a reply without surprises.
+fn scan(body: &[u8]) -> Option<ReplyFacts> {
+    let (mut id, mut model, mut usage) = (Field::default(), Field::default(), Field::default());
+    let (mut choices, mut first) = (Field::default(), First::default());
+    let mut scanner = Scanner::new(body)?;
+    scanner.object(|scanner, key| match key {
+        "id" => scanner.once(&mut id, Scanner::string),
+        "model" => scanner.once(&mut model, Scanner::string),
+        "choices" => {
+            scanner.once(&mut choices, |scanner| scanner.array(|scanner| scan_ending(scanner, &mut first)))
+        }
+        "usage" => scanner.once(&mut usage, Counts::scan),
+        _ => scanner.skip(),
+    })?;
+    scanner.end()?;
+    first.index?;
+    Some(ReplyFacts {
+        id: id.value().map(Arc::from),
+        model: model.value().map(Arc::from),
+        finish: first.reason.map(finish::read),
+        usage: usage.value().and_then(|counts| counts.usage()),
+    })
+}
+
+fn scan_ending<'a>(scanner: &mut Scanner<'a>, first: &mut First<'a>) -> Option<()> {
+    let (mut index, mut reason) = (Field::default(), Field::default());
+    scanner.object(|scanner, key| match key {
+        "index" => scanner.once(&mut index, Scanner::number),
+        "finish_reason" => scanner.once(&mut reason, Scanner::string),
+        _ => scanner.skip(),
+    })?;
+    let index = index.value().unwrap_or(0);
+    if first.index.is_none_or(|lowest| index < lowest) {
+        *first = First { index: Some(index), reason: reason.value() };
+    }
+    Some(())
+}
+
+fn parse(body: &[u8]) -> Result<ReplyFacts, Error> {
     let reply: Envelope<'_> = read_reply(body)?;
     let choices = reply.choices.filter(|choices| !choices.is_empty()).ok_or_else(no_choice)?;
     let first = choices.iter().min_by_key(|choice| choice.index.unwrap_or(0));
@@ -233,4 +283,40 @@ fn write_call(part: &Part<'_>, calls: &mut Array<'_>) {
             function.string("arguments", if arguments.is_empty() { "{}" } else { arguments });
         });
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::json::changed;
+
+    const REPLIES: &[&str] = &[
+        include_str!("../../fixtures/openai_chat/chat_completions/content_filter.reply.json"),
+        include_str!("../../fixtures/openai_chat/chat_completions/max_tokens.reply.json"),
+        include_str!("../../fixtures/openai_chat/chat_completions/refusal.reply.json"),
+        include_str!("../../fixtures/openai_chat/chat_completions/several.reply.json"),
+        include_str!("../../fixtures/openai_chat/chat_completions/text.reply.json"),
+        include_str!("../../fixtures/openai_chat/chat_completions/thinking.reply.json"),
+        include_str!("../../fixtures/openai_chat/chat_completions/tools.reply.json"),
+    ];
+
+    #[test]
+    fn every_ordinary_reply_is_scanned() {
+        for reply in REPLIES {
+            let facts = scan(reply.as_bytes()).unwrap_or_else(|| panic!("{reply}"));
+            assert_eq!(facts, parse(reply.as_bytes()).unwrap());
+            assert!(facts.id.is_some() && facts.model.is_some(), "{facts:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_scanned_is_what_is_parsed(body in changed(REPLIES)) {
+            if let Some(facts) = scan(body.as_bytes()) {
+                prop_assert_eq!(Ok(facts), parse(body.as_bytes()), "{}", body);
+            }
+        }
+    }
 }

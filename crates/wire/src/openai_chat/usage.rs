@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use stepwell_types::Usage;
 
-use crate::json::Object;
+use crate::json::{Field, Object, Scanner};
 
 /// `usage` of a reply or of a chunk.
 #[derive(Clone, Copy, Deserialize, Debug, Default)]
@@ -35,7 +35,58 @@ struct CompletionDetails {
     audio: Option<u64>,
 }
 
+impl PromptDetails {
+    fn scan(scanner: &mut Scanner<'_>) -> Option<Self> {
+        let (mut cached, mut written, mut audio) = (Field::default(), Field::default(), Field::default());
+        scanner.object(|scanner, key| match key {
+            "cached_tokens" => scanner.once(&mut cached, Scanner::number),
+            "cache_write_tokens" => scanner.once(&mut written, Scanner::number),
+            "audio_tokens" => scanner.once(&mut audio, Scanner::number),
+            _ => scanner.skip(),
+        })?;
+        Some(Self { cached: cached.value(), written: written.value(), audio: audio.value() })
+    }
+}
+
+impl CompletionDetails {
+    fn scan(scanner: &mut Scanner<'_>) -> Option<Self> {
+        let (mut reasoning, mut audio) = (Field::default(), Field::default());
+        scanner.object(|scanner, key| match key {
+            "reasoning_tokens" => scanner.once(&mut reasoning, Scanner::number),
+            "audio_tokens" => scanner.once(&mut audio, Scanner::number),
+            _ => scanner.skip(),
+        })?;
+        Some(Self { reasoning: reasoning.value(), audio: audio.value() })
+    }
+}
+
 impl Counts {
+    /// Reads what its parser reads.
+    pub(super) fn scan(scanner: &mut Scanner<'_>) -> Option<Self> {
+        let mut prompt_tokens = Field::default();
+        let mut completion_tokens = Field::default();
+        let mut prompt_tokens_details = Field::default();
+        let mut completion_tokens_details = Field::default();
+        let mut prompt_cache_hit_tokens = Field::default();
+        scanner.object(|scanner, key| match key {
+            "prompt_tokens" => scanner.once(&mut prompt_tokens, Scanner::number),
+            "completion_tokens" => scanner.once(&mut completion_tokens, Scanner::number),
+            "prompt_tokens_details" => scanner.once(&mut prompt_tokens_details, PromptDetails::scan),
+            "completion_tokens_details" => {
+                scanner.once(&mut completion_tokens_details, CompletionDetails::scan)
+            }
+            "prompt_cache_hit_tokens" => scanner.once(&mut prompt_cache_hit_tokens, Scanner::number),
+            _ => scanner.skip(),
+        })?;
+        Some(Self {
+            prompt_tokens: prompt_tokens.value(),
+            completion_tokens: completion_tokens.value(),
+            prompt_tokens_details: prompt_tokens_details.value(),
+            completion_tokens_details: completion_tokens_details.value(),
+            prompt_cache_hit_tokens: prompt_cache_hit_tokens.value(),
+        })
+    }
+
     /// The usage; none where neither side was metered.
     pub(super) fn usage(&self) -> Option<Usage> {
         if self.prompt_tokens.is_none() && self.completion_tokens.is_none() {

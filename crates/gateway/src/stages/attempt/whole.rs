@@ -36,8 +36,8 @@ pub(crate) async fn read(
     };
     let (facts, body) = read
         .map_err(|error| invalid(&format!("its reply is invalid: {error}"), Seen::default(), target, open))?;
-    open.first_token();
-    open.end_attempt(Outcome::Ok, None, Billing::Complete, Seen::of_reply(facts));
+    let ended = open.end_attempt(Outcome::Ok, None, Billing::Complete, Seen::of_reply(facts));
+    open.first_token_at(ended);
     let upstream = exchange.take_headers();
     Ok(Answer::Whole { target: Some(Arc::clone(target)), upstream, body })
 }
