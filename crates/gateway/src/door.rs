@@ -99,7 +99,7 @@ fn nothing_here(path: &str, method: &Method, dialect: Dialect) -> Refused {
 /// after DNS rebinding, a foreign `host`.
 fn check_origin(request: &RequestHead, snapshot: &Snapshot) -> Result<(), Failure> {
     let mut hosts = request.headers.all("host");
-    let host = hosts.next().and_then(|host| std::str::from_utf8(host).ok()).or(request.authority());
+    let host = hosts.next().and_then(|host| std::str::from_utf8(host).ok()).or_else(|| request.authority());
     if hosts.next().is_some() {
         return Err(Failure::new(Code::InvalidRequest, "the request has more than one host header"));
     }

@@ -34,9 +34,9 @@ pub(crate) fn put_call(headers: &mut HeaderLines, open: &OpenCall, through: Stag
     headers.put(CACHE, b"bypass");
     headers.put_number(ATTEMPTS, (record.attempts.len() + usize::from(open.is_attempting())) as u64);
     put_losses(headers, &record.losses);
-    let mut timing = Vec::with_capacity(160);
-    server_timing(&record.stages, through, open.elapsed_us(), &mut timing);
-    headers.put(SERVER_TIMING, &timing);
+    headers.put_with(SERVER_TIMING, |value| {
+        server_timing(&record.stages, through, open.elapsed_us(), value);
+    });
 }
 
 /// Who answered.

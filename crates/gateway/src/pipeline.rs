@@ -101,7 +101,8 @@ impl Gateway {
         body: impl RequestBody,
         snapshot: &Snapshot,
     ) -> Response<ReplyBody> {
-        let mut open = OpenCall::begin(&self.services, &self.journal, door.endpoint, door.dialect);
+        // It goes from hand to hand until the reply has ended.
+        let mut open = Box::new(OpenCall::begin(&self.services, &self.journal, door.endpoint, door.dialect));
         match self.stages(door, head, body, snapshot, &mut open).await {
             Ok(answer) => settle::answered(answer, open).await,
             Err(refusal) => settle::refused(refusal, open, door.dialect).await,

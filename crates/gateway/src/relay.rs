@@ -28,7 +28,7 @@ const TAIL: Duration = Duration::from_secs(2);
 const TAIL_BYTES: usize = 64 * 1024;
 
 pub(crate) struct Relay {
-    open: OpenCall,
+    open: Box<OpenCall>,
     /// None once nothing more is wanted from it.
     exchange: Option<Exchange>,
     pipe: Box<dyn Pipe>,
@@ -38,7 +38,7 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    pub(crate) fn new(committed: Committed, open: OpenCall) -> Self {
+    pub(crate) fn new(committed: Committed, open: Box<OpenCall>) -> Self {
         let Committed { target, mut exchange, pipe, ready, ended, broken } = committed;
         // They have gone to the client, and they hold on to the buffer they were read from.
         drop(exchange.take_headers());

@@ -68,14 +68,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.inlet.poll_body(cx, room)
     }
 
+    /// Whether another request may be sent, as far as what was said tells.
+    pub fn may_go_on(&self) -> bool {
+        self.persists && self.inlet.is_body_over() && !self.inlet.holds_something() && self.outgoing.is_sent()
+    }
+
     /// Whether another request can be sent. Looks at the stream: a server that hung up meanwhile, or said something
     /// that nobody asked for, is noticed.
     pub fn is_reusable(&mut self, cx: &mut Context<'_>) -> bool {
-        self.persists
-            && self.inlet.is_body_over()
-            && !self.inlet.holds_something()
-            && self.outgoing.is_sent()
-            && self.inlet.poll_fill(cx, &mut [0], 0).is_pending()
+        self.may_go_on() && self.inlet.poll_fill(cx, &mut [0], 0).is_pending()
     }
 
     fn send(&mut self, cx: &mut Context<'_>) {

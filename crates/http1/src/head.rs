@@ -76,10 +76,11 @@ pub(crate) fn parse_reply(bytes: &[u8]) -> Result<Option<Parsed<ReplyHead>>, Bro
     let Status::Complete(length) = parsed.map_err(Broken::Head)? else { return Ok(None) };
     let status = reply.code.and_then(|code| StatusCode::from_u16(code).ok());
     let status = status.ok_or(Broken::Head(httparse::Error::Status))?;
-    let headers = Headers::parsed(&bytes[..length], reply.headers);
     let is_1_1 = reply.version == Some(1);
-    let (framing, is_sound) = reply_framing(status, is_1_1, &headers)?;
-    let persists = is_sound && persists(is_1_1, &headers);
+    let said = Said::by(reply.headers, is_1_1)?;
+    let (framing, is_sound) = reply_framing(status, &said);
+    let persists = is_sound && said.persists(is_1_1);
+    let headers = Headers::parsed(&bytes[..length], reply.headers);
     Ok(Some(Parsed { head: ReplyHead { status, headers }, length, framing, persists, is_1_1 }))
 }
 
@@ -97,63 +98,95 @@ pub(crate) fn parse_request(bytes: &[u8], most: usize) -> Result<Option<Parsed<R
         return Err(Broken::Framing("its target is neither a path nor a URL"));
     }
     let target = range_in(bytes, target.as_bytes());
-    let headers = Headers::parsed(&bytes[..length], request.headers);
     let is_1_1 = request.version == Some(1);
-    let framing = request_framing(is_1_1, &headers)?;
-    let persists = persists(is_1_1, &headers);
+    let said = Said::by(request.headers, is_1_1)?;
+    let framing = request_framing(&said)?;
+    let persists = said.persists(is_1_1);
+    let headers = Headers::parsed(&bytes[..length], request.headers);
     Ok(Some(Parsed { head: RequestHead { method, target, headers }, length, framing, persists, is_1_1 }))
 }
 
-/// Whether another message may follow (RFC 9112, section 9.3).
-fn persists(is_1_1: bool, headers: &Headers) -> bool {
-    !headers.lists("connection", "close") && (is_1_1 || headers.lists("connection", "keep-alive"))
+/// What the headers say of a message's framing and of the connection, read in one pass.
+#[derive(Default)]
+struct Said {
+    is_chunked: bool,
+    length: Option<u64>,
+    close: bool,
+    keep_alive: bool,
+}
+
+impl Said {
+    fn by(headers: &[httparse::Header<'_>], is_1_1: bool) -> Result<Self, Broken> {
+        let mut said = Self::default();
+        for header in headers {
+            let is = |name: &str| header.name.eq_ignore_ascii_case(name);
+            // By length first: hardly any header is one of these.
+            match header.name.len() {
+                10 if is("connection") => said.connection(header.value),
+                14 if is("content-length") => said.content_length(header.value)?,
+                17 if is("transfer-encoding") => said.transfer_encoding(header.value, is_1_1)?,
+                _ => {}
+            }
+        }
+        Ok(said)
+    }
+
+    fn connection(&mut self, value: &[u8]) {
+        for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            self.close |= option.eq_ignore_ascii_case(b"close");
+            self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+        }
+    }
+
+    fn content_length(&mut self, value: &[u8]) -> Result<(), Broken> {
+        // `parse` would take a sign.
+        let digit = |sum: u64, byte: &u8| {
+            let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+            sum.checked_mul(10)?.checked_add(digit)
+        };
+        let length = if value.is_empty() { None } else { value.iter().try_fold(0, digit) };
+        if length.is_none() || self.length.is_some_and(|other| Some(other) != length) {
+            return Err(Broken::Framing("its content-length is not one number"));
+        }
+        self.length = length;
+        Ok(())
+    }
+
+    fn transfer_encoding(&mut self, value: &[u8], is_1_1: bool) -> Result<(), Broken> {
+        if !is_1_1 || self.is_chunked || !value.trim_ascii().eq_ignore_ascii_case(b"chunked") {
+            return Err(Broken::Framing("its transfer-encoding is not chunked alone"));
+        }
+        self.is_chunked = true;
+        Ok(())
+    }
+
+    /// Whether another message may follow (RFC 9112, section 9.3).
+    const fn persists(&self, is_1_1: bool) -> bool {
+        !self.close && (is_1_1 || self.keep_alive)
+    }
 }
 
 /// Where a reply's body ends, and whether that is beyond doubt (RFC 9112, section 6.3; we send no HEAD and no CONNECT).
-fn reply_framing(status: StatusCode, is_1_1: bool, headers: &Headers) -> Result<(Framing, bool), Broken> {
+fn reply_framing(status: StatusCode, said: &Said) -> (Framing, bool) {
     if status.is_informational() || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
-        return Ok((Framing::NOTHING, true));
+        return (Framing::NOTHING, true);
     }
-    Ok(match (is_chunked(is_1_1, headers)?, content_length(headers)?) {
+    match (said.is_chunked, said.length) {
         // Chunked wins, and nobody knows what the next reply would be.
         (true, length) => (Framing::chunked(), length.is_none()),
         (false, Some(length)) => (Framing::Length(length), true),
         (false, None) => (Framing::UntilClose, false),
-    })
+    }
 }
 
 /// Where a request's body ends. One that says it twice could be understood in two ways, which is how requests are
 /// smuggled: it is refused.
-fn request_framing(is_1_1: bool, headers: &Headers) -> Result<Framing, Broken> {
-    match (is_chunked(is_1_1, headers)?, content_length(headers)?) {
+fn request_framing(said: &Said) -> Result<Framing, Broken> {
+    match (said.is_chunked, said.length) {
         (true, None) => Ok(Framing::chunked()),
         (true, Some(_)) => Err(Broken::Framing("it has both a transfer-encoding and a content-length")),
         (false, length) => Ok(Framing::Length(length.unwrap_or(0))),
     }
-}
-
-fn is_chunked(is_1_1: bool, headers: &Headers) -> Result<bool, Broken> {
-    let mut codings = headers.all("transfer-encoding");
-    let Some(coding) = codings.next() else { return Ok(false) };
-    if !is_1_1 || codings.next().is_some() || !coding.trim_ascii().eq_ignore_ascii_case(b"chunked") {
-        return Err(Broken::Framing("its transfer-encoding is not chunked alone"));
-    }
-    Ok(true)
-}
-
-fn content_length(headers: &Headers) -> Result<Option<u64>, Broken> {
-    let mut length = None;
-    for value in headers.all("content-length") {
-        // `parse` alone would take a sign.
-        let digits =
-            std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-        let this = digits.and_then(|digits| digits.parse::<u64>().ok());
-        if this.is_none() || length.is_some_and(|other| Some(other) != this) {
-            return Err(Broken::Framing("its content-length is not one number"));
-        }
-        length = this;
-    }
-    Ok(length)
 }
 
 #[cfg(test)]

@@ -114,9 +114,8 @@ impl HeaderLines {
     /// Adds a header. A value that would end its line is left out, with its name: nothing of a request or a provider
     /// may write headers of its own.
     pub fn put(&mut self, name: &str, value: &[u8]) {
-        // Without a branch for each byte: values are short, and most of them go through here.
-        let ends_its_line = value.iter().fold(false, |ends, byte| ends | matches!(byte, b'\r' | b'\n' | 0));
-        if !ends_its_line {
+        if !ends_its_line(value) {
+            self.0.reserve(name.len() + value.len() + 4);
             self.0.extend_from_slice(name.as_bytes());
             self.0.extend_from_slice(b": ");
             self.0.extend_from_slice(value);
@@ -124,12 +123,19 @@ impl HeaderLines {
         }
     }
 
-    /// Adds a header whose value is a number.
-    pub fn put_number(&mut self, name: &str, value: u64) {
+    /// Adds a header whose value is what `write` appends, which must not end its line.
+    pub fn put_with(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
         self.0.extend_from_slice(name.as_bytes());
         self.0.extend_from_slice(b": ");
-        push_number(&mut self.0, value, 10);
+        let start = self.0.len();
+        write(&mut self.0);
+        debug_assert!(!ends_its_line(&self.0[start..]), "a value of our own ends its line");
         self.0.extend_from_slice(b"\r\n");
+    }
+
+    /// Adds a header whose value is a number.
+    pub fn put_number(&mut self, name: &str, value: u64) {
+        self.put_with(name, |line| push_number(line, value, 10));
     }
 
     /// Adds all of `other`.
@@ -158,6 +164,19 @@ impl HeaderLines {
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+}
+
+/// Whether a value has a byte in it that no line goes on behind: CR, LF or NUL.
+fn ends_its_line(value: &[u8]) -> bool {
+    let ends = |bytes: &[u8]| bytes.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0));
+    // Most values have no control character at all, which eight bytes at once tell.
+    let (words, rest) = value.as_chunks::<8>();
+    let mut control = 0;
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        control |= word.wrapping_sub(0x2020_2020_2020_2020) & !word;
+    }
+    ends(rest) || (control & 0x8080_8080_8080_8080 != 0 && ends(value))
 }
 
 /// Without what may be secret.

@@ -19,22 +19,30 @@ pub fn server_timing(times: &StageTimes, through: Stage, total_us: u64, out: &mu
 fn push_entry(name: &str, micros: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b";dur=");
-    push_digits(micros / 1_000, 1, out);
-    out.push(b'.');
-    push_digits(micros % 1_000, 3, out);
+    push_decimal(micros / 1_000, out);
+    let fraction = micros % 1_000;
+    out.extend_from_slice(&[b'.', digit(fraction / 100), digit(fraction / 10), digit(fraction)]);
 }
 
-/// Appends `number` in decimal with at least `width` digits, 20 at most.
-fn push_digits(number: u64, width: usize, out: &mut Vec<u8>) {
-    let mut digits = [b'0'; 20];
+/// The last digit of `number`.
+fn digit(number: u64) -> u8 {
+    b'0' + u8::try_from(number % 10).unwrap_or_default()
+}
+
+/// Appends `number` in decimal.
+fn push_decimal(number: u64, out: &mut Vec<u8>) {
+    if number < 10 {
+        return out.push(digit(number));
+    }
+    let mut digits = [0; 20];
     let mut at = digits.len();
     let mut rest = number;
     while rest > 0 && at > 0 {
         at -= 1;
-        digits[at] += u8::try_from(rest % 10).unwrap_or_default();
+        digits[at] = digit(rest);
         rest /= 10;
     }
-    out.extend_from_slice(&digits[at.min(digits.len() - width)..]);
+    out.extend_from_slice(&digits[at..]);
 }
 
 #[cfg(test)]
@@ -59,7 +67,7 @@ mod tests {
     #[test]
     fn the_longest_duration_is_written_in_full() {
         let mut out = Vec::new();
-        push_digits(u64::MAX, 1, &mut out);
+        push_decimal(u64::MAX, &mut out);
         assert_eq!(String::from_utf8(out).unwrap(), u64::MAX.to_string());
     }
 }

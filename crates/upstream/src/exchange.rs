@@ -68,7 +68,7 @@ impl Exchange {
         match polled {
             Poll::Ready(Ok(piece)) => {
                 if piece.is_last {
-                    self.end(cx);
+                    self.end();
                     return Poll::Ready(Ok((piece.bytes, Progress::End)));
                 }
                 self.timer.expect_within(self.idle);
@@ -105,10 +105,10 @@ impl Exchange {
         Ok(whole.freeze())
     }
 
-    /// Gives the connection back, if it can serve again.
-    fn end(&mut self, cx: &mut Context<'_>) {
-        if let Some(mut connection) = self.connection.take()
-            && connection.http.is_reusable(cx)
+    /// Gives the connection back, if it may serve again: whether the server still thinks so is looked at then.
+    fn end(&mut self) {
+        if let Some(connection) = self.connection.take()
+            && connection.http.may_go_on()
         {
             self.slot.give_back(connection);
         }

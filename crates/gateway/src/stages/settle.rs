@@ -13,7 +13,7 @@ use crate::relay::Relay;
 const OK: u16 = 200;
 
 /// Closes a call whose reply is whole; hands a streamed one to its relay, which closes it at the stream's end.
-pub(crate) async fn answered(answer: Answer, mut open: OpenCall) -> Response<ReplyBody> {
+pub(crate) async fn answered(answer: Answer, mut open: Box<OpenCall>) -> Response<ReplyBody> {
     match answer {
         Answer::Whole { target, upstream, body } => {
             open.record.reply_bytes = body.len() as u64;
@@ -42,7 +42,11 @@ pub(crate) async fn answered(answer: Answer, mut open: OpenCall) -> Response<Rep
 }
 
 /// Closes a call that failed before anything of a reply was sent, and says why in the client's dialect.
-pub(crate) async fn refused(refusal: Refusal, mut open: OpenCall, dialect: Dialect) -> Response<ReplyBody> {
+pub(crate) async fn refused(
+    refusal: Refusal,
+    mut open: Box<OpenCall>,
+    dialect: Dialect,
+) -> Response<ReplyBody> {
     let Refusal { failure, upstream } = refusal;
     if let Some(detail) = &failure.detail {
         tracing::warn!(call_id = %open.id(), code = %failure.code, detail, "call failed");

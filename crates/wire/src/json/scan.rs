@@ -193,17 +193,18 @@ impl<'a> Scanner<'a> {
 
     /// Passes over bytes of a string up to a quote, an escape, or what no string holds.
     fn pass_plain(&mut self) {
-        let bytes = self.text.as_bytes();
-        while let Some(chunk) = bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
-            let ends = ends(u64::from_le_bytes(*chunk));
-            self.at += ends.trailing_zeros() as usize / 8;
+        let mut rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        while let Some((word, behind)) = rest.split_first_chunk() {
+            let ends = ends(u64::from_le_bytes(*word));
             if ends != 0 {
+                self.at += ends.trailing_zeros() as usize / 8;
                 return;
             }
+            self.at += word.len();
+            rest = behind;
         }
-        while self.byte().is_some_and(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
-            self.at += 1;
-        }
+        let plain = |byte: &&u8| **byte >= 0x20 && !matches!(byte, b'"' | b'\\');
+        self.at += rest.iter().take_while(plain).count();
     }
 
     fn skip_escape(&mut self) -> Option<()> {

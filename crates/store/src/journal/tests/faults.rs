@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use stepwell_testkit::{TestDir, fixture};
@@ -15,16 +15,18 @@ use crate::block_on::block_on;
 
 /// What fails from now on.
 #[derive(Default)]
-struct Faults {
+pub(super) struct Faults {
     sync: AtomicBool,
     /// Half of what is written arrives.
-    write: AtomicBool,
-    allocate: AtomicBool,
+    pub(super) write: AtomicBool,
+    pub(super) allocate: AtomicBool,
+    /// Writes so far.
+    pub(super) writes: AtomicUsize,
     /// Whoever holds it holds up every sync.
     gate: Mutex<()>,
 }
 
-struct FaultyFiles(Arc<Faults>);
+pub(super) struct FaultyFiles(pub(super) Arc<Faults>);
 
 struct FaultyFile {
     faults: Arc<Faults>,
@@ -48,6 +50,7 @@ impl Files for FaultyFiles {
 
 impl SegmentFile for FaultyFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.faults.writes.fetch_add(1, Ordering::SeqCst);
         if let Err(error) = error(io::ErrorKind::StorageFull, &self.faults.write) {
             self.file.write_at(&bytes[..bytes.len() / 2], offset)?;
             return Err(error);

@@ -1,5 +1,6 @@
 //! What the journal promises: order, prefixes, detection of damage, room for finals, and what failing disks do.
 
+mod appender;
 mod faults;
 mod forms;
 mod reading;
