@@ -3,12 +3,11 @@
 use std::io::Write;
 use std::time::Duration;
 
-use stepwell_http1::{HeaderLines, Headers};
+use stepwell_http1::HeaderLines;
 use stepwell_telemetry::server_timing;
 use stepwell_types::{CallRecord, Stage};
 
 use crate::open_call::OpenCall;
-use crate::passing::Passing;
 use crate::snapshot::Target;
 
 const CALL_ID: &str = "x-stepwell-call-id";
@@ -62,11 +61,6 @@ pub(crate) fn put_cost(headers: &mut HeaderLines, record: &CallRecord) {
 pub(crate) fn put_retry_after(headers: &mut HeaderLines, after: Duration) {
     let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
     headers.put_number(RETRY_AFTER, seconds);
-}
-
-/// The provider's headers that its kind lets through.
-pub(crate) fn pass_back(from: &Headers, passing: &Passing, into: &mut HeaderLines) {
-    passing.each(from, |name, value| into.put(name, value));
 }
 
 fn put_losses(headers: &mut HeaderLines, losses: &[String]) {

@@ -5,7 +5,7 @@
 use http::HeaderName;
 use parking_lot::RwLock;
 use stepwell_catalog::ProviderKind;
-use stepwell_http1::Headers;
+use stepwell_http1::{HeaderLines, Headers};
 
 /// The most names kept. Names come from the provider: over this they are judged anew each time.
 const KNOWN: usize = 128;
@@ -20,6 +20,8 @@ pub(crate) struct Passing {
 struct Known {
     given: Box<[u8]>,
     passes_as: Option<HeaderName>,
+    /// The two are the same.
+    as_given: bool,
 }
 
 impl Passing {
@@ -27,12 +29,12 @@ impl Passing {
         Self { kind, known: RwLock::default() }
     }
 
-    /// Calls `pass` with every header that passes.
-    pub(crate) fn each(&self, headers: &Headers, mut pass: impl FnMut(&str, &[u8])) {
+    /// Puts every header that passes.
+    pub(crate) fn pass(&self, headers: &Headers, into: &mut HeaderLines) {
         let mut news = Vec::new();
         let known = self.known.read();
         let mut next = 0;
-        for (name, value) in headers.iter() {
+        for (name, value, line) in headers.lines() {
             // It mostly stands right behind the one before.
             let (before, after) = known.split_at(next);
             let found = after.iter().chain(before).position(|known| *known.given == *name);
@@ -41,11 +43,14 @@ impl Passing {
                 next = at + 1;
                 &known[at]
             } else {
-                news.push(Known { given: Box::from(name), passes_as: self.judge(name) });
+                news.push(self.judge(name));
                 &news[news.len() - 1]
             };
             if let Some(name) = &judged.passes_as {
-                pass(name.as_str(), value);
+                match line.filter(|_| judged.as_given) {
+                    Some(line) => into.put_line(line),
+                    None => into.put(name.as_str(), value),
+                }
             }
         }
         drop(known);
@@ -54,9 +59,11 @@ impl Passing {
         }
     }
 
-    fn judge(&self, name: &[u8]) -> Option<HeaderName> {
-        let name = HeaderName::from_bytes(name).ok()?;
-        self.kind.passes_reply_header(name.as_str()).then_some(name)
+    fn judge(&self, given: &[u8]) -> Known {
+        let name = HeaderName::from_bytes(given).ok();
+        let passes_as = name.filter(|name| self.kind.passes_reply_header(name.as_str()));
+        let as_given = passes_as.as_ref().is_some_and(|name| name.as_str().as_bytes() == given);
+        Known { given: Box::from(given), passes_as, as_given }
     }
 
     #[cold]
@@ -77,9 +84,10 @@ mod tests {
     use super::*;
 
     fn passed(passing: &Passing, headers: &Headers) -> Vec<String> {
-        let mut list = Vec::new();
-        passing.each(headers, |name, value| list.push(format!("{name}={}", String::from_utf8_lossy(value))));
-        list
+        let mut lines = HeaderLines::default();
+        passing.pass(headers, &mut lines);
+        let text = String::from_utf8(lines.as_bytes().to_vec()).unwrap();
+        text.split_terminator("\r\n").map(|line| line.replacen(": ", "=", 1)).collect()
     }
 
     #[test]

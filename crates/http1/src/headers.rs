@@ -13,6 +13,10 @@ pub struct Headers {
     fields: Vec<Field>,
 }
 
+/// A line of a head that was read: one header, of which no byte ends it early.
+#[derive(Clone, Copy)]
+pub struct Line<'a>(&'a [u8]);
+
 /// Where a header stands.
 #[derive(Clone)]
 struct Field {
@@ -36,6 +40,17 @@ impl Headers {
     /// Every header in the order it came: its name as it was written, and its value.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.fields.iter().map(|field| (&self.bytes[field.name.clone()], &self.bytes[field.value.clone()]))
+    }
+
+    /// Every header in the order it came: its name as it was written, its value, and its line, end included, where that
+    /// is as we would write it.
+    pub fn lines(&self) -> impl Iterator<Item = (&[u8], &[u8], Option<Line<'_>>)> {
+        self.fields.iter().map(|Field { name, value }| {
+            let is_ours = self.bytes.get(name.end..value.start) == Some(b": ")
+                && self.bytes.get(value.end..value.end + 2) == Some(b"\r\n");
+            let line = is_ours.then(|| Line(&self.bytes[name.start..value.end + 2]));
+            (&self.bytes[name.clone()], &self.bytes[value.clone()], line)
+        })
     }
 
     /// The values of every header of this name, in any case.
@@ -123,6 +138,11 @@ impl HeaderLines {
         }
     }
 
+    /// Adds a header as it came.
+    pub fn put_line(&mut self, line: Line<'_>) {
+        self.0.extend_from_slice(line.0);
+    }
+
     /// Adds a header whose value is what `write` appends, which must not end its line.
     pub fn put_with(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
         self.0.extend_from_slice(name.as_bytes());
@@ -161,7 +181,8 @@ impl HeaderLines {
         self.0.split(|byte| *byte == b'\n').any(is_it)
     }
 
-    pub(crate) fn as_bytes(&self) -> &[u8] {
+    /// The lines.
+    pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 }
@@ -224,5 +245,39 @@ mod tests {
         lines.put("x-c", b"4\0");
         assert_eq!(lines.as_bytes(), b"x-a: 1\r\n");
         assert!(lines.has("x-a") && !lines.has("x") && !lines.has("x-b"));
+        // Wherever it stands among words of eight bytes, and whatever stands beside it.
+        for length in 0..40 {
+            for place in 0..length {
+                let value = |byte| {
+                    let mut value = vec![b'\t'; length];
+                    value[place] = byte;
+                    value
+                };
+                assert!(
+                    [b'\r', b'\n', 0].iter().all(|byte| ends_its_line(&value(*byte))),
+                    "{length} {place}"
+                );
+                assert!([b'\t', b' ', 0x1f, 0x7f, 0xff].iter().all(|byte| !ends_its_line(&value(*byte))));
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_goes_on_as_it_came_only_if_it_is_as_we_would_write_it() {
+        let text = b"GET / HTTP/1.1\r\na: 1\r\nb:2\r\nC: 3 \r\nd: \r\n\r\n";
+        let mut room = [httparse::EMPTY_HEADER; 4];
+        let mut request = httparse::Request::new(&mut room);
+        assert!(request.parse(text).unwrap().is_complete());
+        let headers = Headers::parsed(text, request.headers);
+        let lines: Vec<_> = headers.lines().map(|(_, _, line)| line.map(|line| line.0)).collect();
+        assert_eq!(lines[..3], [Some(&b"a: 1\r\n"[..]), None, None]);
+        let mut out = HeaderLines::default();
+        for (name, value, line) in headers.lines() {
+            match line {
+                Some(line) => out.put_line(line),
+                None => out.put(std::str::from_utf8(name).unwrap(), value),
+            }
+        }
+        assert_eq!(out.as_bytes(), b"a: 1\r\nb: 2\r\nC: 3\r\nd: \r\n");
     }
 }

@@ -17,7 +17,7 @@ mod room;
 pub mod server;
 
 pub use head::{ReplyHead, RequestHead};
-pub use headers::{HeaderLines, Headers};
+pub use headers::{HeaderLines, Headers, Line};
 pub use room::Room;
 
 use std::io;

@@ -10,11 +10,14 @@ use tokio_rustls::TlsConnector;
 
 use crate::pool::Lease;
 use crate::stream::Stream;
+use crate::timer::Alarm;
 use crate::{Error, Limits, Origin};
 
 /// A connection. Whoever holds it must drive it: nothing moves otherwise.
 pub(crate) struct Connection {
     pub(crate) http: client::Connection<Stream>,
+    /// What wakes whoever waits for it. It stays armed from call to call: a new deadline is mostly a later one.
+    pub(crate) alarm: Alarm,
     _lease: Lease,
 }
 
@@ -43,6 +46,6 @@ impl Connection {
                 Stream::Secure(Box::new(secured))
             }
         };
-        Ok(Self { http: client::Connection::new(stream), _lease: lease })
+        Ok(Self { http: client::Connection::new(stream), alarm: Alarm::default(), _lease: lease })
     }
 }

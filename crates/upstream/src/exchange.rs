@@ -1,17 +1,16 @@
 //! A reply as it arrives.
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use stepwell_http1::{Headers, ReplyHead};
-use tokio::time::{Instant, Sleep};
 
 use crate::connection::Connection;
 use crate::pool::Slot;
+use crate::timer::Timer;
 use crate::{Error, Upstream};
 
 /// A reply whose head has arrived. Dropped before its end, it closes the connection.
@@ -78,7 +77,7 @@ impl Exchange {
                 self.connection = None;
                 Poll::Ready(Err(Error::Truncated(broken)))
             }
-            Poll::Pending => self.timer.poll(cx).map(|expired| {
+            Poll::Pending => self.timer.poll(&mut connection.alarm, cx).map(|expired| {
                 self.connection = None;
                 Err(expired.into_error(Error::IdleTimeout))
             }),
@@ -111,65 +110,6 @@ impl Exchange {
             && connection.http.may_go_on()
         {
             self.slot.give_back(connection);
-        }
-    }
-}
-
-/// The deadline of a call and the patience of its present step, in one timer that is armed only while the call waits
-/// and is not touched by progress: when it fires too early it is armed again.
-pub(crate) struct Timer {
-    deadline: Instant,
-    patience: Duration,
-    /// When the patience is over: it begins with the first wait.
-    expected: Option<Instant>,
-    sleep: Option<Pin<Box<Sleep>>>,
-}
-
-/// Which of the two ran out.
-pub(crate) enum Expired {
-    Patience(Duration),
-    Deadline,
-}
-
-impl Expired {
-    pub(crate) fn into_error(self, of_patience: fn(u128) -> Error) -> Error {
-        match self {
-            Self::Patience(patience) => of_patience(patience.as_millis()),
-            Self::Deadline => Error::Deadline,
-        }
-    }
-}
-
-impl Timer {
-    pub(crate) fn new(deadline: Instant) -> Self {
-        Self { deadline, patience: Duration::MAX, expected: Some(deadline), sleep: None }
-    }
-
-    /// Begins a step that may be waited for as long as `patience`.
-    pub(crate) fn expect_within(&mut self, patience: Duration) {
-        self.patience = patience;
-        self.expected = None;
-    }
-
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Expired> {
-        let patience = self.patience;
-        let expected = *self.expected.get_or_insert_with(|| Instant::now() + patience);
-        let due = expected.min(self.deadline);
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
-        loop {
-            if sleep.deadline() > due {
-                sleep.as_mut().reset(due);
-            }
-            std::task::ready!(sleep.as_mut().poll(cx));
-            if sleep.deadline() >= due {
-                let out_of_time = self.deadline <= expected;
-                return Poll::Ready(if out_of_time {
-                    Expired::Deadline
-                } else {
-                    Expired::Patience(self.patience)
-                });
-            }
-            sleep.as_mut().reset(due);
         }
     }
 }

@@ -12,6 +12,7 @@ mod exchange;
 mod origin;
 mod pool;
 mod stream;
+mod timer;
 mod tls;
 
 pub use error::Error;

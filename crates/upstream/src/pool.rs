@@ -13,8 +13,8 @@ use stepwell_http1::client::Request;
 use tokio::time::Instant;
 
 use crate::connection::Connection;
-use crate::exchange::Timer;
 use crate::origin::OriginKey;
+use crate::timer::Timer;
 use crate::{Error, Exchange, Origin, Tls};
 
 /// How long an idle connection is kept: shorter than the keep-alive of most servers in the field, so that it is
@@ -53,7 +53,8 @@ pub(crate) struct Slot {
 
 struct Idle {
     connection: Connection,
-    since: Instant,
+    /// When it was first seen idle: not by the call that gave it back, which has no use for the time.
+    seen: Option<Instant>,
 }
 
 /// Counts an open connection for as long as it lives.
@@ -103,7 +104,9 @@ impl Upstream {
             if let Poll::Ready(head) = connection.http.poll_head(cx, &mut self.room.enter()) {
                 return Poll::Ready(head.map_err(Error::NoReply));
             }
-            timer.poll(cx).map(|expired| Err(expired.into_error(Error::FirstByteTimeout)))
+            timer
+                .poll(&mut connection.alarm, cx)
+                .map(|expired| Err(expired.into_error(Error::FirstByteTimeout)))
         })
         .await?;
         timer.expect_within(limits.idle);
@@ -115,7 +118,8 @@ impl Upstream {
         let now = Instant::now();
         let mut old = Vec::new();
         for slot in self.origins.lock().values() {
-            old.extend(slot.idle.lock().extract_if(.., |idle| now.duration_since(idle.since) >= IDLE));
+            let is_old = |idle: &mut Idle| now.duration_since(*idle.seen.get_or_insert(now)) >= IDLE;
+            old.extend(slot.idle.lock().extract_if(.., is_old));
         }
         // Dropped, and so closed, here: not under the lock.
         drop(old);
@@ -152,6 +156,6 @@ impl Slot {
     }
 
     pub(crate) fn give_back(&self, connection: Connection) {
-        self.idle.lock().push(Idle { connection, since: Instant::now() });
+        self.idle.lock().push(Idle { connection, seen: None });
     }
 }

@@ -21,7 +21,7 @@ pub(crate) async fn answered(answer: Answer, mut open: Box<OpenCall>) -> Respons
             let mut response = json(OK, body);
             let own = &mut response.headers;
             if let Some(target) = &target {
-                headers::pass_back(&upstream, &target.provider.passing, own);
+                target.provider.passing.pass(&upstream, own);
                 headers::put_target(own, target);
             }
             headers::put_call(own, &open, Stage::Settle);
@@ -33,7 +33,7 @@ pub(crate) async fn answered(answer: Answer, mut open: Box<OpenCall>) -> Respons
             open.enter(Stage::Attempt);
             let mut response = events();
             let own = &mut response.headers;
-            headers::pass_back(&committed.exchange.head().headers, &committed.target.provider.passing, own);
+            committed.target.provider.passing.pass(&committed.exchange.head().headers, own);
             headers::put_target(own, &committed.target);
             headers::put_call(own, &open, Stage::Attempt);
             response.map(|()| ReplyBody::stream(Relay::new(*committed, open)))
@@ -59,7 +59,7 @@ pub(crate) async fn refused(
     let mut response = json(failure.status, body);
     let own = &mut response.headers;
     if let Some(upstream) = &upstream {
-        headers::pass_back(&upstream.headers, &upstream.target.provider.passing, own);
+        upstream.target.provider.passing.pass(&upstream.headers, own);
         headers::put_target(own, &upstream.target);
     }
     headers::put_call(own, &open, Stage::Settle);
