@@ -12,6 +12,9 @@ BURST = "[[sim:tokens=18]] Say something about stepwells."
 PACED = "[[sim:tokens=100 event-ms=10]] Say something about stepwells."
 PLAIN = ["--connections", 32]
 STARTS = 7
+# Turns in a round: a p99 is the sixth longest of the 600 calls of a turn, and what a proxy adds to it is less than what
+# the machine does, so it takes the median of many short turns to be seen.
+TURNS = {"latency": 7}
 OPEN_STREAMS = 2_000
 
 
@@ -28,7 +31,8 @@ def translated(loader: Loader, one: Contender) -> dict | None:
 def latency(loader: Loader, one: Contender) -> dict | None:
     if one.slow:
         return None
-    return figures(loader.run(one.url, one.model, pid(one), [*PLAIN, "--rate", 200], one.headers))
+    flags = [*PLAIN, "--rate", 200]
+    return figures(loader.run(one.url, one.model, pid(one), flags, one.headers, seconds=min(loader.seconds, 3)))
 
 
 def burst(loader: Loader, one: Contender) -> dict:
@@ -63,8 +67,9 @@ def run(running: list[Contender], loader: Loader, rounds: int, names: set | None
     found = {name: {} for name in wanted}
     for turn in range(rounds):
         for name in wanted:
-            if name in ROUNDS:
-                measure(found[name], ROUNDS[name], f"{name} {turn + 1}/{rounds}", rotated(running, turn), loader)
+            for again in range(TURNS.get(name, 1) if name in ROUNDS else 0):
+                order = rotated(running, turn + again)
+                measure(found[name], ROUNDS[name], f"{name} {turn + 1}/{rounds}", order, loader)
     # Memory is not a matter of luck: once is enough, after everything else.
     if "open_streams" in wanted:
         measure(found["open_streams"], open_streams, "open_streams", running, loader)
