@@ -31,12 +31,12 @@ pub(crate) struct OpenCall {
     attempt: Option<OpenAttempt>,
     _in_flight: InFlight,
     permit: Option<Permit>,
-    progress: Progress,
+    closing: Closing,
 }
 
 /// How far a call's end has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Progress {
+enum Closing {
     /// It has not ended.
     Open,
     /// Its record is final, and on its way into the journal.
@@ -121,7 +121,7 @@ impl OpenCall {
             services: Arc::clone(services),
             journal: Arc::clone(journal),
             permit: None,
-            progress: Progress::Open,
+            closing: Closing::Open,
         }
     }
 
@@ -202,7 +202,7 @@ impl OpenCall {
         });
         self.journal.intent(&intent).await.map_err(|error| {
             tracing::error!(call_id = %self.record.id, %error, "the journal refuses intents, and so calls are refused");
-            // Nothing was sent, and nothing of it stands in the journal.
+            // Nothing was sent. Should the intent stand all the same, the call's final says that no attempt was made.
             self.attempt = None;
             let message = "the call cannot be recorded, so it is refused: try again later";
             Failure::new(Code::JournalUnavailable, message).detail(error.to_string())
@@ -295,10 +295,10 @@ impl OpenCall {
 
     /// Makes the record final, once. Whether it was not before.
     fn finalise(&mut self, outcome: Outcome, code: Option<Code>, status: u16) -> bool {
-        if self.progress != Progress::Open {
+        if self.closing != Closing::Open {
             return false;
         }
-        self.progress = Progress::Final;
+        self.closing = Closing::Final;
         self.enter(Stage::Settle);
         self.record.outcome = outcome;
         self.record.code = code;
@@ -309,7 +309,7 @@ impl OpenCall {
 
     /// Measures a call whose final is written.
     fn finish(&mut self, written: Result<(), JournalError>) {
-        self.progress = Progress::Closed;
+        self.closing = Closing::Closed;
         if let Err(error) = written {
             // Its intents stand: it will be charged as unknown, never forgotten.
             tracing::error!(call_id = %self.record.id, %error, "a call could not be journalled");
@@ -327,7 +327,7 @@ impl OpenCall {
 
     /// Whether the call has been closed.
     pub(crate) fn is_closed(&self) -> bool {
-        self.progress != Progress::Open
+        self.closing != Closing::Open
     }
 
     /// Whether a call that is dropped now was cut by a shutdown, and not left by its client.
@@ -349,8 +349,8 @@ impl OpenCall {
 impl Drop for OpenCall {
     /// Nothing of a reply was sent: a committed one is closed by its relay.
     fn drop(&mut self) {
-        match self.progress {
-            Progress::Open => {
+        match self.closing {
+            Closing::Open => {
                 let (outcome, code) = if self.is_cut_by_shutdown() {
                     (Outcome::Failed, Code::Draining)
                 } else {
@@ -359,9 +359,9 @@ impl Drop for OpenCall {
                 self.end_attempt(outcome, Some(code), Billing::Partial, Seen::default());
                 self.close_now(outcome, Some(code), code.status());
             }
-            // The client went away as the final was being written: it stands.
-            Progress::Final => self.finish(Ok(())),
-            Progress::Closed => {}
+            // The client went away as the final was being written, which the journal does by itself.
+            Closing::Final => self.finish(Ok(())),
+            Closing::Closed => {}
         }
     }
 }

@@ -77,7 +77,11 @@ pub(crate) fn parse_reply(bytes: &[u8]) -> Result<Option<Parsed<ReplyHead>>, Bro
     let status = reply.code.and_then(|code| StatusCode::from_u16(code).ok());
     let status = status.ok_or(Broken::Head(httparse::Error::Status))?;
     let is_1_1 = reply.version == Some(1);
-    let said = Said::by(reply.headers, is_1_1)?;
+    let said = match Said::by(reply.headers, is_1_1) {
+        // What it says of a body that it cannot have does not matter, but nothing is expected of such a server.
+        Err(_) if has_no_body(status) => Said { close: true, ..Said::default() },
+        said => said?,
+    };
     let (framing, is_sound) = reply_framing(status, &said);
     let persists = is_sound && said.persists(is_1_1);
     let headers = Headers::parsed(&bytes[..length], reply.headers);
@@ -168,7 +172,7 @@ impl Said {
 
 /// Where a reply's body ends, and whether that is beyond doubt (RFC 9112, section 6.3; we send no HEAD and no CONNECT).
 fn reply_framing(status: StatusCode, said: &Said) -> (Framing, bool) {
-    if status.is_informational() || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
+    if has_no_body(status) {
         return (Framing::NOTHING, true);
     }
     match (said.is_chunked, said.length) {
@@ -177,6 +181,10 @@ fn reply_framing(status: StatusCode, said: &Said) -> (Framing, bool) {
         (false, Some(length)) => (Framing::Length(length), true),
         (false, None) => (Framing::UntilClose, false),
     }
+}
+
+fn has_no_body(status: StatusCode) -> bool {
+    status.is_informational() || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED
 }
 
 /// Where a request's body ends. One that says it twice could be understood in two ways, which is how requests are
@@ -264,6 +272,8 @@ mod tests {
         assert_eq!(of_status("HTTP/1.1 204 No Content"), Framing::NOTHING);
         assert_eq!(of_status("HTTP/1.1 304 Not Modified"), Framing::NOTHING);
         assert!(reply("HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").is_err());
+        let odd = reply("HTTP/1.1 304 Not Modified\r\ntransfer-encoding: gzip\r\n\r\n").unwrap().unwrap();
+        assert_eq!((odd.framing, odd.persists), (Framing::NOTHING, false));
     }
 
     #[test]

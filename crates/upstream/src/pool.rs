@@ -17,9 +17,10 @@ use crate::origin::OriginKey;
 use crate::timer::Timer;
 use crate::{Error, Exchange, Origin, Tls};
 
-/// How long an idle connection is kept: shorter than the keep-alive of most servers in the field, so that it is
-/// seldom the provider who closes first.
-const IDLE: Duration = Duration::from_secs(50);
+/// How long an idle connection is kept, between two looks at it: shorter than the keep-alive of most servers in the field
+/// (60 s) by more than the few seconds between a connection's last use and the first look, so that it is seldom the
+/// provider who closes first.
+const IDLE: Duration = Duration::from_secs(45);
 
 /// The bounds of an attempt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -42,17 +42,22 @@ impl Shared {
     pub(super) fn append(&self, batch: &mut Batch, mut refuse: impl FnMut(usize, JournalError)) -> Ticket {
         let mut state = self.state.lock();
         // What stands before it has been written, with the segment it is in.
-        let mut unwritten = 0;
+        let mut first_unwritten = 0;
         for (place, (entry, frame)) in batch.frames().enumerate() {
             entry.room_before = state.open.get(&entry.call).copied();
             match self.take(&mut state, entry, frame) {
-                Ok(()) if state.holds_only(frame) => unwritten = place,
-                Ok(()) => {}
-                Err(error) => refuse(place, error),
+                Ok(()) => entry.taken = true,
+                Err(error) => {
+                    refuse(place, error);
+                    continue;
+                }
+            }
+            if state.holds_only(frame) {
+                first_unwritten = place;
             }
         }
         if let Err(error) = state.hand_over(self.options.durability) {
-            for (place, entry) in batch.back_to(unwritten) {
+            for (place, entry) in batch.back_to(first_unwritten).filter(|(_, entry)| entry.taken) {
                 state.keep_room(entry.call, entry.room_before);
                 refuse(place, error.clone());
             }

@@ -88,6 +88,12 @@ impl Appender {
         Ok(desk.next() - 1)
     }
 
+    /// Refusals that no task has asked for.
+    #[cfg(test)]
+    pub(super) fn unasked(&self) -> usize {
+        self.desk.lock().refused.len()
+    }
+
     const fn written(&self, number: u64) -> Written<'_> {
         Written { appender: self, number, gave_way: false, is_known: false }
     }
@@ -159,7 +165,9 @@ impl Drop for Written<'_> {
             if desk.first <= self.number {
                 desk.write(&self.appender.journal.shared);
             }
-            drop(desk.outcome(self.number));
+            if let Err(error) = desk.outcome(self.number) {
+                tracing::error!(%error, "a record whose task is gone could not be journalled");
+            }
         }
     }
 }

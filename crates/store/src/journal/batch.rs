@@ -24,6 +24,8 @@ pub(super) struct Entry {
     end: usize,
     /// The room that was kept for its call before it, for taking the frame back.
     pub(super) room_before: Option<u64>,
+    /// It was put at the journal's end.
+    pub(super) taken: bool,
 }
 
 impl Batch {
@@ -48,7 +50,7 @@ impl Batch {
             self.bytes.truncate(start);
             return Err(JournalError::Failed(error.to_string().into()));
         }
-        self.entries.push(Entry { kind, call, end: self.bytes.len(), room_before: None });
+        self.entries.push(Entry { kind, call, end: self.bytes.len(), room_before: None, taken: false });
         Ok(())
     }
 

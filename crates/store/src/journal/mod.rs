@@ -1,8 +1,11 @@
 //! The journal: a local append-only file in front of the ledger.
 //!
-//! [`Journal::intent`] is called before an attempt is sent and [`Journal::call`] before a reply's last byte is
-//! released; both return once the record is with the operating system, so a killed process loses nothing. An intent is
-//! admitted only with room kept for everything that can follow it. It never waits for the ledger.
+//! An intent is appended before an attempt is sent and a final before a reply's last byte is released; an append returns
+//! once the record is with the operating system, so a killed process loses nothing. An intent is admitted only with room
+//! kept for everything that can follow it. It never waits for the ledger.
+//!
+//! A worker's calls append through its [`Appender`], which writes what comes together at once; [`Journal::intent`],
+//! [`Journal::attempt`] and [`Journal::call`] write one record each, for whoever has no turns to share.
 //!
 //! `docs/journal.md` has the format, the promises and their limits.
 

@@ -261,7 +261,7 @@ impl State {
             return Ok(());
         }
         let flushed = self.flush();
-        if flushed.is_err() && durability != Durability::Async {
+        if flushed.is_err() {
             let bytes = self.buffered.len() as u64;
             self.offset -= bytes;
             self.appended -= bytes;

@@ -97,6 +97,9 @@ impl Account {
             let found = call.map(|call| (call.outcome, call.status));
             let is_right = match *seen {
                 Seen::Answer(200) | Seen::Stream => found == Some((Outcome::Ok, 200)),
+                // The journal was full, and the call refused before anything was sent: it has no record. Had something been
+                // sent, its entry in the account would be without an attempt.
+                Seen::Answer(503) if found.is_none() => true,
                 Seen::Answer(status) => found == Some((Outcome::Failed, status)),
                 Seen::ErrorEvent => found == Some((Outcome::Cut, 200)),
                 Seen::Left | Seen::Broken => true,

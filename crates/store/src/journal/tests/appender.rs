@@ -154,6 +154,23 @@ fn a_write_cut_short_takes_all_that_it_carried_back() {
 }
 
 #[test]
+fn a_record_is_refused_once_whatever_else_goes_wrong() {
+    let bench = Bench::new("once", options(Durability::Grouped));
+    let open = call();
+    block_on(bench.appender.intent(&fixture::intent(&open, 1))).unwrap();
+    bench.faults.write.store(true, Ordering::SeqCst);
+    for _ in 0..3 {
+        let other = fixture::intent(&call(), 1);
+        let outcomes = together(vec![
+            Box::pin(bench.appender.call(&open)) as std::pin::Pin<Box<dyn Future<Output = _>>>,
+            Box::pin(bench.appender.intent(&other)),
+        ]);
+        assert!(outcomes.iter().all(Result::is_err), "{outcomes:?}");
+        assert_eq!(bench.appender.unasked(), 0, "nothing is kept for tasks that have been told");
+    }
+}
+
+#[test]
 fn a_batch_may_go_over_the_end_of_a_segment() {
     let small =
         JournalOptions { segment_bytes: 64 << 10, max_bytes: 64 << 20, ..options(Durability::Grouped) };
