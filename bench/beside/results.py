@@ -95,7 +95,7 @@ PEAK = ("peak MB", "peak_rss_mb", 1, 0)
 TABLES = {
     "plain": ("Not streamed, 32 connections back to back", [RATE, CPU_CALL, P50, P99, RSS, PEAK]),
     "translated": ("Translated: OpenAI client, Anthropic provider, otherwise as above", [RATE, CPU_CALL, P50, P99]),
-    "latency": ("200 calls/s, open loop, latency from when each was due", [P50, P99, ADDED_P50, ADDED_P99, CPU_CALL]),
+    "latency": ("200 calls/s, open loop, turns of three seconds, latency from when each was due", [P50, P99, ADDED_P50, ADDED_P99, CPU_CALL]),
     "burst": ("Streams in bursts: 18 tokens, unpaced, 32 connections back to back", [STREAMS, EVENTS, CPU_EVENT, CPU_CALL, FIRST]),
     "paced": ("Streams paced at 10 ms per event: 100 tokens, 200 at a time", [EVENTS, CPU_EVENT, FIRST, ADDED_FIRST, P50]),
     "open_streams": ("2,000 open streams, an event each 200 ms", [EVENTS, CPU_EVENT, RSS, PEAK]),

@@ -1,6 +1,6 @@
 //! A scanner for the few fields that every call's record needs of a whole reply.
 //!
-//! It reads what a parser of typed values reads, in a third of the instructions, and never reads more: whatever is not
+//! It reads what a parser of typed values reads, in two thirds of the instructions, and never reads more: whatever is not
 //! plainly as expected (an escape in a key, a type that differs, a field that comes twice, bytes that are no JSON) ends
 //! the scan without a result, and a parser has the last word on it.
 
@@ -57,42 +57,34 @@ impl<'a> Scanner<'a> {
 
     /// Reads an object: `field` is called behind each key and reads its value.
     pub(crate) fn object(&mut self, mut field: impl FnMut(&mut Self, &'a str) -> Option<()>) -> Option<()> {
-        self.enter(b'{')?;
-        if self.peek()? == b'}' {
-            self.leave();
-            return Some(());
-        }
-        loop {
-            let key = self.string()?;
-            (self.peek()? == b':').then_some(())?;
-            self.at += 1;
-            field(self, key)?;
-            match self.peek()? {
-                b',' => self.at += 1,
-                b'}' => break,
-                _ => return None,
-            }
-        }
-        self.leave();
-        Some(())
+        self.between(b'{', b'}', |scanner| {
+            let key = scanner.string()?;
+            (scanner.peek()? == b':').then_some(())?;
+            scanner.at += 1;
+            field(scanner, key)
+        })
     }
 
     /// Reads an array: `item` is called for each item and reads it.
-    pub(crate) fn array(&mut self, mut item: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
-        self.enter(b'[')?;
-        if self.peek()? == b']' {
-            self.leave();
-            return Some(());
-        }
-        loop {
-            item(self)?;
-            match self.peek()? {
-                b',' => self.at += 1,
-                b']' => break,
-                _ => return None,
+    pub(crate) fn array(&mut self, item: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+        self.between(b'[', b']', item)
+    }
+
+    /// Reads what stands between two brackets, with commas between its parts.
+    fn between(&mut self, open: u8, close: u8, mut part: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+        (self.peek()? == open && self.depth < DEPTH).then_some(())?;
+        self.depth += 1;
+        self.at += 1;
+        if self.peek()? != close {
+            part(self)?;
+            while self.peek()? == b',' {
+                self.at += 1;
+                part(self)?;
             }
         }
-        self.leave();
+        (self.peek()? == close).then_some(())?;
+        self.depth -= 1;
+        self.at += 1;
         Some(())
     }
 
@@ -151,18 +143,6 @@ impl<'a> Scanner<'a> {
                 byte => return Some(byte),
             }
         }
-    }
-
-    fn enter(&mut self, bracket: u8) -> Option<()> {
-        (self.peek()? == bracket && self.depth < DEPTH).then_some(())?;
-        self.depth += 1;
-        self.at += 1;
-        Some(())
-    }
-
-    fn leave(&mut self) {
-        self.depth -= 1;
-        self.at += 1;
     }
 
     fn word(&mut self, word: &str) -> Option<()> {
