@@ -7,6 +7,10 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
 
+/// Content up to this long is copied behind its head, in bytes. Copying a page costs less than what the kernel does more
+/// for a list of slices than for one run of bytes.
+pub(crate) const COPIED: usize = 4096;
+
 /// What is being written: a head, content, and what follows it, in one write where the stream takes it.
 #[derive(Default)]
 pub(crate) struct Outgoing {
@@ -27,7 +31,15 @@ enum State {
 }
 
 impl Outgoing {
-    pub(crate) fn new(head: Vec<u8>, body: Bytes, tail: &'static [u8]) -> Self {
+    pub(crate) fn new(mut head: Vec<u8>, body: Bytes, tail: &'static [u8]) -> Self {
+        let (body, tail) = if !head.is_empty() && body.len() <= COPIED {
+            head.reserve(body.len() + tail.len());
+            head.extend_from_slice(&body);
+            head.extend_from_slice(tail);
+            (Bytes::new(), &[][..])
+        } else {
+            (body, tail)
+        };
         Self { head, body, tail, written: 0, state: State::Writing }
     }
 
@@ -63,14 +75,15 @@ impl Outgoing {
                 State::Sent | State::Failed(_) => return Poll::Ready(Ok(())),
                 State::Writing => {
                     let (head, body) = (self.head.len(), self.body.len());
-                    let slices = [
-                        IoSlice::new(self.head.get(self.written..).unwrap_or_default()),
-                        IoSlice::new(self.body.get(self.written.saturating_sub(head)..).unwrap_or_default()),
-                        IoSlice::new(
-                            self.tail.get(self.written.saturating_sub(head + body)..).unwrap_or_default(),
-                        ),
+                    let parts = [
+                        self.head.get(self.written..).unwrap_or_default(),
+                        self.body.get(self.written.saturating_sub(head)..).unwrap_or_default(),
+                        self.tail.get(self.written.saturating_sub(head + body)..).unwrap_or_default(),
                     ];
-                    let written = ready!(stream.as_mut().poll_write_vectored(cx, &slices))?;
+                    let written = ready!(match parts {
+                        [one, [], []] | [[], one, []] | [[], [], one] => stream.as_mut().poll_write(cx, one),
+                        parts => stream.as_mut().poll_write_vectored(cx, &parts.map(IoSlice::new)),
+                    })?;
                     if written == 0 {
                         return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
                     }

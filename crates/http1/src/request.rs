@@ -8,6 +8,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method};
 
 use crate::HeaderLines;
+use crate::outgoing::COPIED;
 
 /// Room for the headers that only one request has.
 const OWN_HEADERS: usize = 256;
@@ -56,7 +57,8 @@ pub struct Request {
 impl Request {
     /// A request of this form with this body.
     pub fn new(template: &Template, body: Bytes) -> Self {
-        let mut head = HeaderLines::with_capacity(template.head.as_bytes().len() + OWN_HEADERS);
+        let own = OWN_HEADERS + body.len().min(COPIED);
+        let mut head = HeaderLines::with_capacity(template.head.as_bytes().len() + own);
         head.extend(&template.head);
         if template.has_body {
             head.put_number(CONTENT_LENGTH.as_str(), body.len() as u64);

@@ -93,6 +93,11 @@ impl Tenant {
         Self(Arc::from(name))
     }
 
+    /// The tenant whose name is held elsewhere already.
+    pub const fn sharing(name: Arc<str>) -> Self {
+        Self(name)
+    }
+
     /// The one tenant there is before keys exist: `default`.
     pub fn only() -> Self {
         Self::named("default")

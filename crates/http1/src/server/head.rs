@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use http::StatusCode;
 use httpdate::HttpDate;
 
+use crate::outgoing::COPIED;
 use crate::{Broken, HeaderLines};
 
 /// What the request says of the form of its response.
@@ -23,7 +24,8 @@ pub(super) fn head_of(
     form: Form,
     goes_on: bool,
 ) -> Vec<u8> {
-    let mut line = Vec::with_capacity(headers.as_bytes().len() + 192);
+    let content = length.map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX).min(COPIED));
+    let mut line = Vec::with_capacity(headers.as_bytes().len() + 192 + content);
     // Old clients take a version that is not theirs for a mistake.
     line.extend_from_slice(if form.is_1_1 { b"HTTP/1.1 " } else { b"HTTP/1.0 " });
     line.extend_from_slice(status.as_str().as_bytes());

@@ -9,6 +9,8 @@ use stepwell_types::{
     Stage, StageTimes, TargetName, Tenant, Timestamp, Usage, UsageSource,
 };
 
+use super::Recent;
+
 /// The version of these forms.
 pub(crate) const VERSION: u8 = 1;
 /// The longest text kept, in bytes; longer ones are cut at a character.
@@ -239,10 +241,10 @@ impl<'a> From<&'a AttemptRecord> for AttemptV1<'a> {
 
 impl AttemptV1<'_> {
     /// The record; none where a value is unknown to this version.
-    pub(crate) fn into_record(self) -> Option<AttemptRecord> {
+    pub(crate) fn into_record(self, recent: &mut Recent) -> Option<AttemptRecord> {
         Some(AttemptRecord {
             number: self.number,
-            target: TargetName { provider: self.provider.into(), model: self.model.into() },
+            target: TargetName { provider: recent.of(self.provider), model: recent.of(self.model) },
             dialect: *Dialect::ALL.get(usize::from(self.dialect))?,
             started: Timestamp::from_micros(self.started),
             duration_us: self.duration_us,
@@ -253,7 +255,7 @@ impl AttemptV1<'_> {
                 None => None,
                 Some(text) => Some(Code::from_text(text)?),
             },
-            served_model: self.served_model.map(Into::into),
+            served_model: self.served_model.map(|model| recent.of(model)),
             provider_id: self.provider_id.map(Into::into),
             finish: match self.finish {
                 None => None,
@@ -306,20 +308,20 @@ impl<'a> From<&'a CallRecord> for CallV1<'a> {
 
 impl CallV1<'_> {
     /// The record; none where a value is unknown to this version.
-    pub(crate) fn into_record(self, id: CallId) -> Option<CallRecord> {
+    pub(crate) fn into_record(self, id: CallId, recent: &mut Recent) -> Option<CallRecord> {
         let mut stages = StageTimes::default();
         for (stage, micros) in Stage::ALL.into_iter().zip(self.stages) {
             stages.add(stage, u64::from(micros));
         }
         Some(CallRecord {
             id,
-            tenant: Tenant::named(self.tenant),
+            tenant: Tenant::sharing(recent.of(self.tenant)),
             started: Timestamp::from_micros(self.started),
             endpoint: *Endpoint::ALL.get(usize::from(self.endpoint))?,
             dialect: *Dialect::ALL.get(usize::from(self.dialect))?,
             streamed: self.streamed,
-            requested_model: self.requested_model.into(),
-            route: self.route.map(Into::into),
+            requested_model: recent.of(self.requested_model),
+            route: self.route.map(|route| recent.of(route)),
             user: self.user.map(Into::into),
             session: self.session.map(Into::into),
             tags: tags(self.tags),
@@ -339,7 +341,7 @@ impl CallV1<'_> {
                 .attempts
                 .into_values()
                 .into_iter()
-                .map(AttemptV1::into_record)
+                .map(|attempt| attempt.into_record(recent))
                 .collect::<Option<_>>()?,
         })
     }

@@ -6,11 +6,12 @@
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
+use smallvec::SmallVec;
 use stepwell_types::{AttemptRecord, CallId, CallRecord, Intent};
 
 use super::recover;
 use crate::journal::{
-    AttemptV1, CallV1, Frame, IdHasher, IntentV1, Journal, Kind, Lookup, Reader, UNREADABLE, VERSION,
+    AttemptV1, CallV1, Frame, IdHasher, IntentV1, Journal, Kind, Lookup, Reader, Recent, UNREADABLE, VERSION,
 };
 use crate::{Checkpoint, Error, Position};
 
@@ -24,12 +25,14 @@ struct Seen {
     number: u8,
 }
 
-type Open = HashMap<CallId, Vec<Seen>, BuildHasherDefault<IdHasher>>;
+/// Most calls have one frame before their final: their intent.
+type Open = HashMap<CallId, SmallVec<[Seen; 1]>, BuildHasherDefault<IdHasher>>;
 
 /// The reading end of a journal. After an error it is to be made anew from the checkpoint.
 pub(super) struct Tail {
     reader: Reader,
     lookup: Lookup,
+    recent: Recent,
     open: Open,
     /// Everything before this has been read and understood.
     position: Position,
@@ -50,6 +53,7 @@ impl Tail {
         Ok(Self {
             reader: journal.reader(from),
             lookup: Lookup::new(journal.dir()),
+            recent: Recent::default(),
             open: Open::default(),
             position: from,
             shipped,
@@ -121,7 +125,7 @@ impl Tail {
             if frame.kind == Kind::Call {
                 let seen = self.open.remove(&frame.call).unwrap_or_default();
                 if at >= self.shipped {
-                    match read_final(at, &frame, &seen, &mut self.lookup) {
+                    match read_final(at, &frame, &seen, &mut self.lookup, &mut self.recent) {
                         Ok(call) => calls.push(call),
                         Err(error) => {
                             self.open.insert(frame.call, seen);
@@ -149,7 +153,10 @@ impl Tail {
                 let frame = self.lookup.frame(seen.at, seen.size as usize)?;
                 match frame.kind {
                     Kind::Intent => intents.push(read_intent(&frame).ok_or_else(|| unreadable(seen.at))?),
-                    Kind::Attempt => attempts.push(read_attempt(&frame).ok_or_else(|| unreadable(seen.at))?),
+                    Kind::Attempt => {
+                        let attempt = read_attempt(&frame, &mut self.recent);
+                        attempts.push(attempt.ok_or_else(|| unreadable(seen.at))?);
+                    }
                     Kind::Call => {}
                 }
             }
@@ -196,8 +203,8 @@ fn read_intent(frame: &Frame<'_>) -> Option<Intent> {
     postcard::from_bytes::<IntentV1<'_>>(frame.payload).ok()?.into_record(frame.call)
 }
 
-fn read_attempt(frame: &Frame<'_>) -> Option<AttemptRecord> {
-    postcard::from_bytes::<AttemptV1<'_>>(frame.payload).ok()?.into_record()
+fn read_attempt(frame: &Frame<'_>, recent: &mut Recent) -> Option<AttemptRecord> {
+    postcard::from_bytes::<AttemptV1<'_>>(frame.payload).ok()?.into_record(recent)
 }
 
 /// The call of a final, with the attempts that were recorded before it and are not in it.
@@ -206,13 +213,14 @@ fn read_final(
     frame: &Frame<'_>,
     seen: &[Seen],
     lookup: &mut Lookup,
+    recent: &mut Recent,
 ) -> Result<CallRecord, Error> {
     let stored: Option<CallV1<'_>> = postcard::from_bytes(frame.payload).ok();
-    let mut call = stored.and_then(|call| call.into_record(frame.call)).ok_or_else(|| unreadable(at))?;
+    let mut call = stored.and_then(|call| call.into_record(frame.call, recent)).ok_or_else(|| unreadable(at))?;
     for seen in seen.iter().filter(|seen| seen.kind == Kind::Attempt) {
         if call.attempts.iter().all(|attempt| attempt.number != seen.number) {
             let frame = lookup.frame(seen.at, seen.size as usize)?;
-            call.attempts.push(read_attempt(&frame).ok_or_else(|| unreadable(seen.at))?);
+            call.attempts.push(read_attempt(&frame, recent).ok_or_else(|| unreadable(seen.at))?);
         }
     }
     call.attempts.sort_by_key(|attempt| attempt.number);

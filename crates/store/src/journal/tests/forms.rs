@@ -5,7 +5,7 @@ use stepwell_testkit::{TestDir, fixture, strategy};
 use stepwell_types::{CallId, CallRecord};
 
 use super::super::v1::{self, CallV1, IntentV1};
-use super::{Durability, Record, open, options, read_all};
+use super::{Durability, Recent, Record, open, options, read_all};
 
 /// The payload of an intent as the first version wrote it.
 const INTENT: &str = concat!(
@@ -52,7 +52,7 @@ fn the_first_version_of_the_payloads_never_changes() {
     let written = postcard::to_allocvec(&CallV1::from(&call)).unwrap();
     assert_eq!(hex(&written), CALL);
     let read: CallV1<'_> = postcard::from_bytes(&written).unwrap();
-    assert_eq!(read.into_record(call.id), Some(call));
+    assert_eq!(read.into_record(call.id, &mut Recent::default()), Some(call));
 }
 
 fn record() -> impl Strategy<Value = Record> {

@@ -14,7 +14,7 @@ use stepwell_types::{AttemptRecord, CallId, CallRecord, Clock, Intent, SystemClo
 
 use super::files::Files;
 use super::{
-    AttemptV1, CallV1, Durability, Frame, IntentV1, Journal, JournalOptions, Kind, Opened, SystemFiles,
+    AttemptV1, CallV1, Durability, Frame, IntentV1, Journal, JournalOptions, Kind, Opened, Recent, SystemFiles,
 };
 use crate::{DataDir, Error, Position};
 
@@ -35,11 +35,11 @@ impl Record {
             }
             Kind::Attempt => {
                 let stored: AttemptV1<'_> = postcard::from_bytes(frame.payload).unwrap();
-                Self::Attempt(frame.call, stored.into_record().unwrap())
+                Self::Attempt(frame.call, stored.into_record(&mut Recent::default()).unwrap())
             }
             Kind::Call => {
                 let stored: CallV1<'_> = postcard::from_bytes(frame.payload).unwrap();
-                Self::Call(stored.into_record(frame.call).unwrap())
+                Self::Call(stored.into_record(frame.call, &mut Recent::default()).unwrap())
             }
         }
     }

@@ -9,7 +9,7 @@ use stepwell_types::{CallId, ReplicaId};
 
 use super::super::frame::{self, Kind, Parsed};
 use super::super::{Reader, replica, segment};
-use super::{Durability, JournalOptions, Record, open, options, read_all};
+use super::{Durability, JournalOptions, Recent, Record, open, options, read_all};
 use crate::{Error, Position};
 
 /// A segment made by hand of intents whose headers say so many bytes were on disk.
@@ -170,9 +170,9 @@ fn any_bytes_are_a_frame_or_none_and_a_frame_is_exactly_what_was_written() {
 #[test]
 fn any_bytes_are_a_payload_or_none() {
     bolero::check!().for_each(|bytes: &[u8]| {
-        let call = CallId::from_bytes([0; 16]);
-        drop(postcard::from_bytes::<super::CallV1<'_>>(bytes).map(|stored| stored.into_record(call)));
+        let (call, recent) = (CallId::from_bytes([0; 16]), &mut Recent::default());
+        drop(postcard::from_bytes::<super::CallV1<'_>>(bytes).map(|stored| stored.into_record(call, recent)));
         drop(postcard::from_bytes::<super::IntentV1<'_>>(bytes).map(|stored| stored.into_record(call)));
-        drop(postcard::from_bytes::<super::AttemptV1<'_>>(bytes).map(super::AttemptV1::into_record));
+        drop(postcard::from_bytes::<super::AttemptV1<'_>>(bytes).map(|stored| stored.into_record(recent)));
     });
 }
