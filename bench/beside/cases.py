@@ -16,6 +16,8 @@ STARTS = 7
 # the machine does, so it takes the median of many short turns to be seen.
 TURNS = {"latency": 7}
 OPEN_STREAMS = 2_000
+# A million calls, in turns after each of which memory is read.
+MILLION = {"turns": 4, "calls": 250_000}
 
 
 def plain(loader: Loader, one: Contender) -> dict:
@@ -57,8 +59,21 @@ def open_streams(loader: Loader, one: Contender) -> dict | None:
     return figures(loader.run(one.stream_url or one.url, one.model, pid(one), flags, one.headers))
 
 
+def million(loader: Loader, one: Contender) -> dict:
+    """What stays resident as calls go by: what a call leaves behind would be seen."""
+    reports = [
+        loader.run(one.url, one.model, pid(one), PLAIN, one.headers, calls=MILLION["calls"]) for _ in range(MILLION["turns"])
+    ]
+    found = figures(reports[-1]) | {
+        "calls": sum(report["calls"] for report in reports),
+        "failed": sum(report["failed"] for report in reports),
+        "first_mb": reports[0]["process"]["rss_bytes"] / 1e6,
+    }
+    return found | {"growth": found["rss_mb"] / found["first_mb"]} if "rss_mb" in found else found
+
+
 ROUNDS = {"plain": plain, "translated": translated, "latency": latency, "burst": burst, "paced": paced}
-NAMES = [*ROUNDS, "open_streams", "start"]
+NAMES = [*ROUNDS, "million", "open_streams", "start"]
 
 
 def run(running: list[Contender], loader: Loader, rounds: int, names: set | None) -> dict:
@@ -71,6 +86,9 @@ def run(running: list[Contender], loader: Loader, rounds: int, names: set | None
                 order = rotated(running, turn + again)
                 measure(found[name], ROUNDS[name], f"{name} {turn + 1}/{rounds}", order, loader)
     # Memory is not a matter of luck: once is enough, after everything else.
+    if "million" in wanted:
+        measured = [one for one in running if one.name == "stepwell"]
+        measure(found["million"], million, "million", measured, loader)
     if "open_streams" in wanted:
         measure(found["open_streams"], open_streams, "open_streams", running, loader)
     if "start" in wanted:

@@ -19,10 +19,11 @@ class Loader:
         example = stepwell.parent / "examples/load"
         self.command = [str(stepwell), "bench"] if has_bench else [str(example)]
 
-    def run(self, url: str, model: str, pid: int | None, flags: list, headers: dict, seconds: float | None = None) -> dict:
-        """One run's report."""
+    def run(self, url: str, model: str, pid: int | None, flags: list, headers: dict, seconds: float | None = None, calls: int | None = None) -> dict:
+        """One run's report: of so many calls, or of as many as the time allows."""
         command = [*self.command, url, "--model", model, "--json", "--api-key", KEY]
-        command += ["--duration", str(seconds or self.seconds), "--warmup", str(self.warmup)]
+        length = ["--calls", str(calls), "--warmup", "0"] if calls else ["--duration", str(seconds or self.seconds), "--warmup", str(self.warmup)]
+        command += length
         command += [str(flag) for flag in flags]
         for name, value in headers.items():
             command += ["--header", f"{name}: {value}"]

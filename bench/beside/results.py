@@ -30,6 +30,7 @@ def goals(cases: dict) -> list[dict]:
             at_least=True,
             unit="×",
         ),
+        goal("resident memory after a million calls, of that after 250,000", get("million", "stepwell", "growth"), 1.1, at_least=False, unit="×"),
         goal("resident memory idle", get("start", "stepwell", "idle_mb"), 30, at_least=False, unit=" MB"),
         goal("resident memory with 2,000 open streams", get("open_streams", "stepwell", "rss_mb"), 150, at_least=False, unit=" MB"),
         goal("cold start to ready", get("start", "stepwell", "ready_ms"), 200, at_least=False, unit=" ms"),
@@ -98,6 +99,7 @@ TABLES = {
     "latency": ("200 calls/s, open loop, turns of three seconds, latency from when each was due", [P50, P99, ADDED_P50, ADDED_P99, CPU_CALL]),
     "burst": ("Streams in bursts: 18 tokens, unpaced, 32 connections back to back", [STREAMS, EVENTS, CPU_EVENT, CPU_CALL, FIRST]),
     "paced": ("Streams paced at 10 ms per event: 100 tokens, 200 at a time", [EVENTS, CPU_EVENT, FIRST, ADDED_FIRST, P50]),
+    "million": ("A million calls, in four turns", [RATE, ("MB after the first turn", "first_mb", 1, 1), ("MB after the last", "rss_mb", 1, 1), PEAK]),
     "open_streams": ("2,000 open streams, an event each 200 ms", [EVENTS, CPU_EVENT, RSS, PEAK]),
     "start": ("Idle memory and start", [("idle MB", "idle_mb", 1, 1), ("MB after all of the above", "after_mb", 1, 1), ("exec to ready ms", "ready_ms", 1, 1)]),
 }

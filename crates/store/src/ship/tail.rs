@@ -216,7 +216,8 @@ fn read_final(
     recent: &mut Recent,
 ) -> Result<CallRecord, Error> {
     let stored: Option<CallV1<'_>> = postcard::from_bytes(frame.payload).ok();
-    let mut call = stored.and_then(|call| call.into_record(frame.call, recent)).ok_or_else(|| unreadable(at))?;
+    let mut call =
+        stored.and_then(|call| call.into_record(frame.call, recent)).ok_or_else(|| unreadable(at))?;
     for seen in seen.iter().filter(|seen| seen.kind == Kind::Attempt) {
         if call.attempts.iter().all(|attempt| attempt.number != seen.number) {
             let frame = lookup.frame(seen.at, seen.size as usize)?;

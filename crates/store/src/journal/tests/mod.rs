@@ -14,7 +14,8 @@ use stepwell_types::{AttemptRecord, CallId, CallRecord, Clock, Intent, SystemClo
 
 use super::files::Files;
 use super::{
-    AttemptV1, CallV1, Durability, Frame, IntentV1, Journal, JournalOptions, Kind, Opened, Recent, SystemFiles,
+    AttemptV1, CallV1, Durability, Frame, IntentV1, Journal, JournalOptions, Kind, Opened, Recent,
+    SystemFiles,
 };
 use crate::{DataDir, Error, Position};
 
