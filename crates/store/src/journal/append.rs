@@ -153,6 +153,9 @@ impl Shared {
             }
         } else if let Err(error) = state.roll() {
             tracing::warn!(%error, "no new journal segment, the active one grows");
+        } else if state.alarm.take().is_some() {
+            // What was active can be emptied now, which a full journal waits for: nothing may be appended before.
+            self.grown.notify_one();
         }
     }
 

@@ -36,7 +36,9 @@ use stepwell_types::{AttemptRecord, CallId, CallRecord, Clock, Intent, ReplicaId
 use tokio::sync::watch;
 
 pub use self::appender::Appender;
-use self::files::{Files, SystemFiles};
+#[cfg(test)]
+pub(crate) use self::files::SegmentFile;
+pub(crate) use self::files::{Files, SystemFiles};
 pub(crate) use self::frame::{Frame, Kind};
 pub(crate) use self::lookup::Lookup;
 pub(crate) use self::reader::Reader;
@@ -155,7 +157,7 @@ impl Journal {
         Self::open_with(data_dir, options, clock, Box::new(SystemFiles))
     }
 
-    fn open_with(
+    pub(crate) fn open_with(
         data_dir: Arc<DataDir>,
         options: JournalOptions,
         clock: Arc<dyn Clock>,
@@ -276,6 +278,12 @@ impl Journal {
     /// Hands what is buffered to the operating system.
     pub(crate) fn flush(&self) -> Result<(), JournalError> {
         self.shared.state.lock().flush()
+    }
+
+    /// Whether more than half of what it may hold is taken or promised.
+    pub(crate) fn is_crowded(&self) -> bool {
+        let state = self.shared.state.lock();
+        state.used() + state.reserved > self.shared.options.max_bytes / 2
     }
 
     /// The oldest segment that nothing is appended to any more, with its length.

@@ -337,8 +337,11 @@ impl Work {
     fn carry(&mut self) -> Result<(), Error> {
         let journal = &self.shared.journal;
         let Some((oldest, length)) = journal.oldest_sealed() else { return Ok(()) };
-        // The segment before the active one may hold calls that are about to end: it is left for a while.
-        if oldest + 1 < self.tail.position().segment && self.tail.carry(journal, oldest, length)? {
+        // The segment before the active one may hold calls that are about to end: it is left for a while, unless its room
+        // is wanted.
+        let read = self.tail.position().segment;
+        let is_due = oldest + 1 < read || (oldest < read && journal.is_crowded());
+        if is_due && self.tail.carry(journal, oldest, length)? {
             journal.sync().map_err(Error::journal("sync"))?;
         }
         Ok(())

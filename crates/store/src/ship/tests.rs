@@ -1,11 +1,12 @@
 //! Every ended call reaches the ledger once, whatever is restarted, fails or is open for long.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use proptest::prelude::*;
 use stepwell_testkit::{TestDir, fixture};
 use stepwell_types::{
@@ -14,7 +15,7 @@ use stepwell_types::{
 
 use super::{Shipper, ShipperOptions, ShipperStatus};
 use crate::block_on::block_on;
-use crate::journal::{Durability, JournalError, JournalOptions};
+use crate::journal::{Durability, Files, JournalError, JournalOptions, SegmentFile, SystemFiles};
 use crate::{
     Batch, BoxFuture, CallFilter, CallRow, Checkpoint, Cursor, DataDir, Error, Health, Journal, Ledger, Page,
     Shipped, UsageQuery, UsageRow,
@@ -119,8 +120,17 @@ fn clock() -> Arc<dyn Clock> {
 }
 
 fn process(directory: &Path, ledger: &Arc<Memory>, options: JournalOptions) -> Result<Process, Error> {
+    process_on(directory, ledger, options, Box::new(SystemFiles))
+}
+
+fn process_on(
+    directory: &Path,
+    ledger: &Arc<Memory>,
+    options: JournalOptions,
+    files: Box<dyn Files>,
+) -> Result<Process, Error> {
     let data_dir = Arc::new(DataDir::open(directory)?);
-    let journal = Journal::open(data_dir, options, clock())?.journal;
+    let journal = Journal::open_with(data_dir, options, clock(), files)?.journal;
     let ledger: Arc<dyn Ledger> = Arc::clone(ledger) as Arc<dyn Ledger>;
     let options = ShipperOptions {
         linger: Duration::from_millis(1),
@@ -357,6 +367,47 @@ fn a_call_open_for_long_holds_up_no_segment_and_still_ends_whole() {
     assert_eq!(next.shipper.status().recovered_calls, 1);
     check_unknown(&ledger.calls()[&lost.id], &lost).unwrap();
     assert_eq!(ledger.calls().len(), 10_002);
+}
+
+/// A disk that takes its time to make a new segment: as long as it is held.
+struct Held(Arc<(Mutex<bool>, Condvar)>);
+
+impl Files for Held {
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn SegmentFile>> {
+        let (held, released) = &*self.0;
+        released.wait_while(&mut held.lock(), |held| *held);
+        SystemFiles.create(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        SystemFiles.sync_dir(path)
+    }
+}
+
+#[test]
+fn a_journal_that_filled_up_within_one_segment_empties_though_a_call_in_it_is_open() {
+    let directory = TestDir::new("one-segment");
+    let ledger = Arc::new(Memory::default());
+    let hold = Arc::new((Mutex::new(false), Condvar::new()));
+    let files = Box::new(Held(Arc::clone(&hold)));
+    let Process { shipper, journal } = process_on(directory.path(), &ledger, small(), files).unwrap();
+    *hold.0.lock() = true;
+    let long = new_call();
+    journal.intent(&fixture::intent(&long, 1)).unwrap().wait().unwrap();
+    loop {
+        let call = new_call();
+        if journal.intent(&fixture::intent(&call, 1)).is_err() {
+            break;
+        }
+        journal.call(&call).unwrap().wait().unwrap();
+    }
+    eventually("all that has ended in the ledger", || shipper.status().behind_bytes == 0);
+    *hold.0.lock() = false;
+    hold.1.notify_all();
+    eventually("room in the journal", || journal.intent(&fixture::intent(&new_call(), 1)).is_ok());
+    journal.call(&long).unwrap().wait().unwrap();
+    block_on(shipper.flush()).unwrap();
+    assert_eq!(ledger.calls().get(&long.id), Some(&long));
 }
 
 #[test]
