@@ -3,15 +3,21 @@
 /// What a model does differently.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ModelQuirks {
-    /// It thinks by a budget of tokens only: Claude before 4.6 knows neither effort alone nor adaptive thinking.
-    /// <https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking>
+    /// It thinks by a budget of tokens only: Claude before 4.6 knows neither effort alone nor adaptive thinking, Gemini
+    /// before 3 knows no levels.
+    /// <https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking>, <https://ai.google.dev/gemini-api/docs/thinking>
     pub thinking_by_budget: bool,
     /// It refuses `temperature`, `top_p` and `top_k`: Claude Opus from 4.7 on.
     pub no_sampling: bool,
+    /// It wants a signature with each call of a tool that is sent back: Gemini from 3 on.
+    /// <https://ai.google.dev/gemini-api/docs/thought-signatures>
+    pub signed_calls: bool,
 }
 
-/// How the names of Claude models before 4.6 begin.
-const BY_BUDGET: [&str; 11] = [
+/// How the names of Claude models before 4.6 and of Gemini models before 3 begin.
+const BY_BUDGET: [&str; 13] = [
+    "gemini-1",
+    "gemini-2",
     "claude-3",
     "claude-opus-4-0",
     "claude-opus-4-1",
@@ -32,7 +38,12 @@ const NO_SAMPLING: [&str; 3] = ["claude-opus-4-7", "claude-opus-4-8", "claude-op
 pub fn model_quirks(model: &str) -> ModelQuirks {
     let name = model.rsplit_once('/').map_or(model, |(_, name)| name);
     let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
-    ModelQuirks { thinking_by_budget: begins(&BY_BUDGET), no_sampling: begins(&NO_SAMPLING) }
+    let is_old_gemini = begins(&["gemini-1", "gemini-2"]);
+    ModelQuirks {
+        thinking_by_budget: begins(&BY_BUDGET),
+        no_sampling: begins(&NO_SAMPLING),
+        signed_calls: begins(&["gemini-"]) && !is_old_gemini,
+    }
 }
 
 #[cfg(test)]
@@ -45,6 +56,11 @@ mod tests {
         assert!(model_quirks("anthropic/claude-3-7-sonnet").thinking_by_budget);
         assert!(!model_quirks("claude-sonnet-4-6").thinking_by_budget);
         assert!(model_quirks("claude-opus-4-7").no_sampling);
+        assert!(
+            model_quirks("gemini-2.5-flash").thinking_by_budget
+                && !model_quirks("gemini-2.5-flash").signed_calls
+        );
+        assert!(model_quirks("gemini-3-pro-preview").signed_calls);
         assert_eq!(model_quirks("gpt-5-mini"), ModelQuirks::default());
     }
 }

@@ -27,6 +27,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         default_key: None,
         fixed_headers: &[("anthropic-version", "2023-06-01")],
         chat_path: "/v1/messages",
+        stream_path: None,
         count_tokens_path: Some("/v1/messages/count_tokens"),
         models_path: Some("/v1/models"),
         prices: Some("anthropic"),
@@ -38,6 +39,25 @@ pub(crate) const KINDS: &[ProviderKind] = &[
             "retry-after-ms",
             "x-should-retry",
         ],
+        quirks: NO_QUIRKS,
+    },
+    // <https://ai.google.dev/api>; the header says which of the caller's products is meant in Google's statistics.
+    ProviderKind {
+        name: "gemini",
+        dialect: Dialect::Gemini,
+        base_url: Some("https://generativelanguage.googleapis.com"),
+        auth: Auth::Header("x-goog-api-key"),
+        key_env: Some("GEMINI_API_KEY"),
+        key_required: true,
+        default_key: None,
+        fixed_headers: &[],
+        chat_path: "/v1beta/models/{model}:generateContent",
+        stream_path: Some("/v1beta/models/{model}:streamGenerateContent?alt=sse"),
+        count_tokens_path: Some("/v1beta/models/{model}:countTokens"),
+        models_path: Some("/v1beta/models"),
+        prices: Some("google"),
+        forward_request_headers: &["x-goog-api-client"],
+        reply_headers: &["retry-after"],
         quirks: NO_QUIRKS,
     },
     // <https://docs.mistral.ai/api>: unknown fields are refused with 422; streams always end with usage.
@@ -123,6 +143,7 @@ const fn openai_chat(name: &'static str) -> ProviderKind {
         default_key: None,
         fixed_headers: &[],
         chat_path: "/chat/completions",
+        stream_path: None,
         count_tokens_path: None,
         models_path: Some("/models"),
         prices: None,
@@ -160,7 +181,7 @@ mod tests {
     fn urls_and_paths_join_without_doubled_or_missing_slashes() {
         for kind in provider_kinds() {
             assert!(kind.base_url.is_none_or(|url| url.starts_with("https://") && !url.ends_with('/')));
-            let paths = [Some(kind.chat_path), kind.count_tokens_path, kind.models_path];
+            let paths = [Some(kind.chat_path), kind.stream_path, kind.count_tokens_path, kind.models_path];
             assert!(paths.into_iter().flatten().all(|path| path.starts_with('/')), "{}", kind.name);
         }
     }

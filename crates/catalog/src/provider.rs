@@ -24,8 +24,11 @@ pub struct ProviderKind {
     pub default_key: Option<&'static str>,
     /// Headers sent with every request, unless the client's own, allowed to pass, take their place.
     pub fixed_headers: &'static [(&'static str, &'static str)],
-    /// The path of a conversation, after the base URL.
+    /// The path of a conversation, after the base URL. In this path and the next two, `{model}` stands for the model's
+    /// name where the dialect has it there.
     pub chat_path: &'static str,
+    /// The path of a conversation whose reply is streamed, where it is another.
+    pub stream_path: Option<&'static str>,
     /// The path that counts tokens, after the base URL, if there is one.
     pub count_tokens_path: Option<&'static str>,
     /// The path that lists models, after the base URL, if there is one.

@@ -22,11 +22,15 @@ pub(crate) enum Door {
     Ready,
 }
 
-/// The endpoint and the dialect a path stands for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// The endpoint and the dialect a path stands for, and what else it says.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct CallDoor {
     pub(crate) endpoint: Endpoint,
     pub(crate) dialect: Dialect,
+    /// The model, in a dialect that has it in the path.
+    pub(crate) model: Option<String>,
+    /// Whether the path asks for a stream.
+    pub(crate) stream: bool,
 }
 
 /// A request that may not come in, and the dialect to say so in.
@@ -37,9 +41,14 @@ pub(crate) struct Refused {
     pub(crate) allow: Option<&'static str>,
 }
 
-const CHAT: CallDoor = CallDoor { endpoint: Endpoint::Chat, dialect: Dialect::OpenaiChat };
-const MESSAGES: CallDoor = CallDoor { endpoint: Endpoint::Chat, dialect: Dialect::Anthropic };
-const COUNT_TOKENS: CallDoor = CallDoor { endpoint: Endpoint::CountTokens, dialect: Dialect::Anthropic };
+const CHAT: CallDoor = by_body(Endpoint::Chat, Dialect::OpenaiChat);
+const MESSAGES: CallDoor = by_body(Endpoint::Chat, Dialect::Anthropic);
+const COUNT_TOKENS: CallDoor = by_body(Endpoint::CountTokens, Dialect::Anthropic);
+
+/// A door of a dialect whose bodies say everything.
+const fn by_body(endpoint: Endpoint, dialect: Dialect) -> CallDoor {
+    CallDoor { endpoint, dialect, model: None, stream: false }
+}
 
 /// Finds the door of a request, or why it has none.
 pub(crate) fn find(request: &RequestHead, snapshot: &Snapshot) -> Result<Door, Refused> {
@@ -51,11 +60,21 @@ pub(crate) fn find(request: &RequestHead, snapshot: &Snapshot) -> Result<Door, R
         ("/v1/chat/completions", &Method::POST) => Door::Call(CHAT),
         ("/v1/messages", &Method::POST) => Door::Call(MESSAGES),
         ("/v1/messages/count_tokens", &Method::POST) => Door::Call(COUNT_TOKENS),
-        ("/v1/models", &Method::GET) => Door::Models(dialect),
+        ("/v1/models" | "/v1beta/models", &Method::GET) => Door::Models(dialect),
         ("/healthz", &Method::GET) => return Ok(Door::Health),
         ("/readyz", &Method::GET) => return Ok(Door::Ready),
-        (path, &Method::GET) if path.len() > MODEL.len() && path.starts_with(MODEL) => {
+        (path, &Method::GET) if is_below(path, MODEL) => {
             Door::Model(dialect, decode_percent(&path[MODEL.len()..]))
+        }
+        (path, &Method::GET) if is_below(path, GEMINI) => {
+            Door::Model(dialect, decode_percent(&path[GEMINI.len()..]))
+        }
+        (path, &Method::POST) if is_below(path, GEMINI) => {
+            Door::Call(of_gemini(&path[GEMINI.len()..], request.query()).map_err(refused)?)
+        }
+        // The stable version, which Google's SDKs ask for unless told otherwise.
+        (path, &Method::POST) if names_a_method(path) => {
+            Door::Call(of_gemini(&path[MODEL.len()..], request.query()).map_err(refused)?)
         }
         (path, method) => return Err(nothing_here(path, method, dialect)),
     };
@@ -67,10 +86,49 @@ pub(crate) fn find(request: &RequestHead, snapshot: &Snapshot) -> Result<Door, R
 }
 
 const MODEL: &str = "/v1/models/";
+const GEMINI: &str = "/v1beta/models/";
+
+fn is_below(path: &str, prefix: &str) -> bool {
+    path.len() > prefix.len() && path.starts_with(prefix)
+}
+
+/// Whether this is a method of a model in the stable version of Gemini's API.
+fn names_a_method(path: &str) -> bool {
+    let method = path.strip_prefix(MODEL).and_then(|rest| rest.rsplit_once(':')).map(|(_, method)| method);
+    matches!(method, Some("generateContent" | "streamGenerateContent" | "countTokens"))
+}
+
+/// The door of `models/{model}:{method}`, from the model on. Its name may hold slashes and colons.
+fn of_gemini(rest: &str, query: Option<&str>) -> Result<CallDoor, Failure> {
+    let (model, method) = rest.rsplit_once(':').unwrap_or((rest, ""));
+    let (endpoint, stream) = match method {
+        "generateContent" => (Endpoint::Chat, false),
+        "streamGenerateContent" => (Endpoint::Chat, true),
+        "countTokens" => (Endpoint::CountTokens, false),
+        _ => {
+            let message = format!(
+                "there is no method `{method}` of a model here. there are generateContent, streamGenerateContent \
+                 and countTokens"
+            );
+            return Err(Failure::new(Code::NotFound, message));
+        }
+    };
+    let as_events = query.is_some_and(|query| query.split('&').any(|pair| pair == "alt=sse"));
+    if stream && !as_events {
+        let message = "streams are served as events only: add ?alt=sse to the path, as Google's SDKs do";
+        return Err(Failure::new(Code::UnsupportedParameter, message).param("alt"));
+    }
+    Ok(CallDoor { endpoint, dialect: Dialect::Gemini, model: Some(decode_percent(model)), stream })
+}
 
 /// The dialect a client speaks, as far as its request line and headers tell.
 fn dialect_of(path: &str, headers: &Headers) -> Dialect {
-    if path.starts_with("/v1/messages") || headers.get("anthropic-version").is_some() {
+    let is_of_gemini = path.starts_with("/v1beta/")
+        || names_a_method(path)
+        || path.starts_with("/v1/models") && headers.get("x-goog-api-key").is_some();
+    if is_of_gemini {
+        Dialect::Gemini
+    } else if path.starts_with("/v1/messages") || headers.get("anthropic-version").is_some() {
         Dialect::Anthropic
     } else {
         Dialect::OpenaiChat
@@ -80,15 +138,17 @@ fn dialect_of(path: &str, headers: &Headers) -> Dialect {
 fn nothing_here(path: &str, method: &Method, dialect: Dialect) -> Refused {
     let allow = match path {
         "/v1/chat/completions" | "/v1/messages" | "/v1/messages/count_tokens" => Some("POST"),
-        "/v1/models" | "/healthz" | "/readyz" => Some("GET"),
-        _ => (path.len() > MODEL.len() && path.starts_with(MODEL)).then_some("GET"),
+        "/v1/models" | "/v1beta/models" | "/healthz" | "/readyz" => Some("GET"),
+        _ if names_a_method(path) => Some("POST"),
+        _ if is_below(path, GEMINI) => Some("GET, POST"),
+        _ => is_below(path, MODEL).then_some("GET"),
     };
     let failure = if let Some(allow) = allow {
         Failure::new(Code::MethodNotAllowed, format!("{path} takes {allow}, not {method}"))
     } else {
         let message = format!(
             "there is nothing at {method} {path}. there are POST /v1/chat/completions, POST /v1/messages, \
-             POST /v1/messages/count_tokens and GET /v1/models"
+             POST /v1/messages/count_tokens, POST /v1beta/models/MODEL:generateContent and GET /v1/models"
         );
         Failure::new(Code::NotFound, message)
     };

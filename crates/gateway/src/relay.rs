@@ -52,6 +52,9 @@ impl Relay {
     /// Takes what has arrived through the pipe.
     fn take(&mut self, bytes: Bytes, progress: Progress) {
         let pushed = self.pipe.push(bytes, &mut self.ready);
+        if progress == Progress::End {
+            self.pipe.end(&mut self.ready);
+        }
         let broken = pushed
             .err()
             .map(|fault| Failure::new(Code::UpstreamInvalid, format!("{}: {fault}", self.provider)));

@@ -52,15 +52,25 @@ pub(crate) struct Target {
     pub(crate) provider: Arc<Provider>,
     pub(crate) price: Option<Arc<ModelPrice>>,
     pub(crate) quirks: Quirks,
+    pub(crate) requests: Arc<Requests>,
+}
+
+/// Requests as far as they are the same for every call, credentials included.
+pub(crate) struct Requests {
+    pub(crate) chat: Template,
+    /// For a reply that is streamed.
+    pub(crate) stream: Template,
+    pub(crate) count_tokens: Option<Template>,
 }
 
 /// A configured account, with what every request to it needs.
 pub(crate) struct Provider {
     pub(crate) dialect: Dialect,
     pub(crate) origin: Origin,
-    /// Requests as far as they are the same for every call, credentials included.
-    pub(crate) chat: Template,
-    pub(crate) count_tokens: Option<Template>,
+    kind: &'static ProviderKind,
+    headers: HeaderMap,
+    /// The requests of every model, where no path names one.
+    requests: Option<Arc<Requests>>,
     /// Headers that a call can bring itself.
     pub(crate) forwarded: Vec<Forwarded>,
     pub(crate) passing: Passing,
@@ -123,7 +133,11 @@ impl Snapshot {
                 let message = "the model's name has characters no provider uses";
                 return Err(Failure::new(Code::ModelNotFound, message).param("model"));
             }
+            let requests = provider.requests(&name.model).map_err(|message| {
+                Failure::new(Code::ModelNotFound, format!("`{name}`: {message}")).param("model")
+            })?;
             targets.push(Arc::new(Target {
+                requests,
                 price: self.pricing.of(settings, &name.model),
                 quirks: quirks(settings.kind, &name.model),
                 provider: Arc::clone(provider),
@@ -150,13 +164,12 @@ impl Provider {
             .map(|(name, by_itself)| Forwarded { otherwise: headers.remove(&name), by_itself, name })
             .collect();
         headers.remove(CORRELATION);
-        let template =
-            |path: &str| origin.template(&Method::POST, path, &headers).map_err(|error| error.to_string());
         let timeouts = settings.timeouts;
-        Ok(Self {
+        let mut provider = Self {
             dialect: kind.dialect,
-            chat: template(kind.chat_path)?,
-            count_tokens: kind.count_tokens_path.map(template).transpose()?,
+            kind,
+            headers,
+            requests: None,
             forwarded,
             passing: Passing::new(kind),
             limits: Limits {
@@ -168,8 +181,47 @@ impl Provider {
             },
             total: timeouts.total,
             origin,
-        })
+        };
+        if !kind.chat_path.contains(MODEL) {
+            provider.requests = Some(provider.requests("")?);
+        }
+        Ok(provider)
     }
+
+    /// The requests for a model.
+    fn requests(&self, model: &str) -> Result<Arc<Requests>, String> {
+        if let Some(requests) = &self.requests {
+            return Ok(Arc::clone(requests));
+        }
+        let template = |path: &str| {
+            let path = path.replace(MODEL, &in_path(model));
+            self.origin.template(&Method::POST, &path, &self.headers).map_err(|error| error.to_string())
+        };
+        Ok(Arc::new(Requests {
+            chat: template(self.kind.chat_path)?,
+            stream: template(self.kind.stream_path.unwrap_or(self.kind.chat_path))?,
+            count_tokens: self.kind.count_tokens_path.map(template).transpose()?,
+        }))
+    }
+}
+
+/// What stands for the model's name in a path.
+const MODEL: &str = "{model}";
+
+/// A model's name as a path has it: what is not plain is escaped, but for slashes.
+fn in_path(model: &str) -> String {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let mut path = String::with_capacity(model.len());
+    for byte in model.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/@".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            let digits = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
+            path.push('%');
+            path.extend(digits.map(char::from));
+        }
+    }
+    path
 }
 
 /// Carries the call's id to the provider, so that an attempt can be found on its side too. OpenAI documents it; others
@@ -188,6 +240,7 @@ fn quirks(kind: &ProviderKind, model: &str) -> Quirks {
         no_developer_role: kind.quirks.no_developer_role,
         no_stream_options: kind.quirks.no_stream_options,
         thinking_by_budget: of_model.thinking_by_budget,
+        signed_calls: of_model.signed_calls,
         no_sampling: of_model.no_sampling,
     }
 }

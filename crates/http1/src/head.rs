@@ -39,6 +39,11 @@ impl RequestHead {
         path.split_once('?').map_or(path, |(path, _)| path)
     }
 
+    /// The query, without its question mark, if there is one.
+    pub fn query(&self) -> Option<&str> {
+        self.parts().1.split_once('?').map(|(_, query)| query)
+    }
+
     /// The host that the target itself names, if it is a whole URL.
     pub fn authority(&self) -> Option<&str> {
         self.parts().0

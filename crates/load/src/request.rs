@@ -42,7 +42,7 @@ impl Template {
             return Err(Error::Options(format!("no host in the URL {}", options.url)));
         };
         let address = format!("{host}:{}", uri.port_u16().unwrap_or(80));
-        let path = full_path(&uri, options.dialect)
+        let path = full_path(&uri, options)
             .parse()
             .map_err(|error| Error::Options(format!("not a path: {error}")))?;
         Ok(Self { address, path, headers: headers(options, &uri)?, body: body(options) })
@@ -58,13 +58,17 @@ impl Template {
     }
 }
 
-fn full_path(uri: &Uri, dialect: Dialect) -> String {
-    let rest = match dialect {
-        Dialect::OpenaiChat => "/chat/completions",
-        Dialect::Anthropic => "/messages",
+fn full_path(uri: &Uri, options: &LoadOptions) -> String {
+    let usual = match options.dialect {
+        Dialect::OpenaiChat => "/v1/chat/completions".to_owned(),
+        Dialect::Anthropic => "/v1/messages".to_owned(),
+        Dialect::Gemini if options.stream => {
+            format!("/v1beta/models/{}:streamGenerateContent?alt=sse", options.model)
+        }
+        Dialect::Gemini => format!("/v1beta/models/{}:generateContent", options.model),
     };
     match uri.path() {
-        "" | "/" | "/v1" | "/v1/" => format!("/v1{rest}"),
+        "" | "/" | "/v1" | "/v1/" | "/v1beta" | "/v1beta/" => usual,
         written => uri.query().map_or_else(|| written.to_owned(), |query| format!("{written}?{query}")),
     }
 }
@@ -81,6 +85,7 @@ fn headers(options: &LoadOptions, uri: &Uri) -> Result<HeaderMap, Error> {
         let (name, text) = match options.dialect {
             Dialect::OpenaiChat => (AUTHORIZATION, format!("Bearer {}", key.reveal())),
             Dialect::Anthropic => (HeaderName::from_static("x-api-key"), key.reveal().to_owned()),
+            Dialect::Gemini => (HeaderName::from_static("x-goog-api-key"), key.reveal().to_owned()),
         };
         let mut secret = value("the API key's header", &text)?;
         secret.set_sensitive(true);
@@ -104,12 +109,19 @@ fn body(options: &LoadOptions) -> Bytes {
     if let Some(body) = &options.body {
         return body.clone();
     }
+    if options.dialect == Dialect::Gemini {
+        let mut body = json!({ "contents": [{ "role": "user", "parts": [{ "text": options.prompt }] }] });
+        if let Some(limit) = options.max_tokens {
+            body["generationConfig"] = json!({ "maxOutputTokens": limit });
+        }
+        return Bytes::from(body.to_string());
+    }
     let mut body = json!({
         "model": options.model,
         "messages": [{ "role": "user", "content": options.prompt }],
     });
     let max_tokens = match options.dialect {
-        Dialect::OpenaiChat => options.max_tokens,
+        Dialect::OpenaiChat | Dialect::Gemini => options.max_tokens,
         Dialect::Anthropic => Some(options.max_tokens.unwrap_or(ANTHROPIC_MAX_TOKENS)),
     };
     if let Some(limit) = max_tokens {
@@ -137,6 +149,7 @@ mod tests {
             ("http://h:1/", Dialect::Anthropic, "/v1/messages"),
             ("http://h/v1", Dialect::OpenaiChat, "/v1/chat/completions"),
             ("http://h/v1/", Dialect::Anthropic, "/v1/messages"),
+            ("http://h", Dialect::Gemini, "/v1beta/models/m:generateContent"),
             ("http://h/own/path?a=b", Dialect::OpenaiChat, "/own/path?a=b"),
         ] {
             assert_eq!(template(url, dialect).request().uri(), path, "{url}");

@@ -19,13 +19,18 @@ pub(crate) struct Scanner {
     line: usize,
     /// Whether the event so far has a line that is not a comment.
     fields: bool,
+    /// How much of [`LAST`] the last bytes are.
+    matched: usize,
     finished: bool,
     failed: bool,
 }
 
+/// What stands in the last step of Gemini's dialect, and in no other: it has no event that ends a stream.
+const LAST: &[u8] = b"\"finishReason\"";
+
 impl Scanner {
     pub(crate) fn new(dialect: Dialect) -> Self {
-        Self { dialect, head: [0; HEAD], line: 0, fields: false, finished: false, failed: false }
+        Self { dialect, head: [0; HEAD], line: 0, fields: false, matched: 0, finished: false, failed: false }
     }
 
     /// Whether the dialect's last event was seen.
@@ -41,6 +46,9 @@ impl Scanner {
     /// Takes the next bytes and says how many events they complete. Comments are not events.
     pub(crate) fn push(&mut self, mut chunk: &[u8]) -> u64 {
         let mut events = 0;
+        if self.dialect == Dialect::Gemini {
+            self.look_for_last(chunk);
+        }
         while let Some(end) = memchr(b'\n', chunk) {
             let (line, rest) = chunk.split_at(end);
             if self.line == 0 {
@@ -55,6 +63,17 @@ impl Scanner {
         }
         self.keep(chunk);
         events
+    }
+
+    /// Quotes inside strings are escaped: what is found is a key.
+    fn look_for_last(&mut self, chunk: &[u8]) {
+        for byte in chunk {
+            self.matched = match LAST.get(self.matched) {
+                Some(next) if next == byte => self.matched + 1,
+                _ => usize::from(LAST.first() == Some(byte)),
+            };
+            self.finished |= self.matched == LAST.len();
+        }
     }
 
     fn keep(&mut self, part: &[u8]) {
@@ -82,7 +101,9 @@ impl Scanner {
         if let Some(data) = field(line, b"data:") {
             match self.dialect {
                 Dialect::OpenaiChat if data.starts_with(b"[DONE]") => self.finished = true,
-                Dialect::OpenaiChat if data.starts_with(b"{\"error\"") => self.failed = true,
+                Dialect::OpenaiChat | Dialect::Gemini if data.starts_with(b"{\"error\"") => {
+                    self.failed = true;
+                }
                 _ => {}
             }
         } else if self.dialect == Dialect::Anthropic
@@ -109,6 +130,9 @@ mod tests {
     const ANTHROPIC: &str = "event: message_start\ndata: {}\n\nevent: ping\ndata: {}\n\n\
         event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
 
+    const GEMINI: &str = "data: {\"candidates\":[{\"text\":\"\\\"finishReason\\\"\"}]}\r\n\r\n\
+        data: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\r\n\r\n";
+
     fn scan(dialect: Dialect, text: &str, size: usize) -> (u64, bool, bool) {
         let mut scanner = Scanner::new(dialect);
         let events = text.as_bytes().chunks(size).map(|chunk| scanner.push(chunk)).sum();
@@ -122,6 +146,15 @@ mod tests {
         }
         for size in 1..=ANTHROPIC.len() {
             assert_eq!(scan(Dialect::Anthropic, ANTHROPIC, size), (3, true, false), "{size}");
+        }
+    }
+
+    #[test]
+    fn a_stream_without_a_last_event_ends_with_its_reason_to_stop() {
+        let cut = GEMINI.split_inclusive("\r\n\r\n").next().unwrap();
+        for size in 1..=GEMINI.len() {
+            assert_eq!(scan(Dialect::Gemini, GEMINI, size), (2, true, false), "{size}");
+            assert_eq!(scan(Dialect::Gemini, cut, size), (1, false, false), "{size}");
         }
     }
 

@@ -116,6 +116,8 @@ pub(crate) enum BenchDialect {
     OpenaiChat,
     /// Anthropic messages.
     Anthropic,
+    /// Google's `generateContent`.
+    Gemini,
 }
 
 #[derive(Args, Debug)]

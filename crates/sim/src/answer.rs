@@ -13,8 +13,9 @@ use crate::ask::{Ask, Thinking};
 use crate::body::ReplyBody;
 use crate::check::{Invalid, Path};
 use crate::failure::Failure;
+use crate::gemini::address::{self, Action, Address, Form};
 use crate::generate::{self, Ids};
-use crate::head::{error_response, html, identify, rate_limit_headers, respond};
+use crate::head::{error_response, html, identify, json_type, rate_limit_headers, respond};
 use crate::json::Json;
 use crate::knobs::{self, Knobs};
 use crate::options::ModelOptions;
@@ -23,7 +24,7 @@ use crate::prompt_cache::Cached;
 use crate::reply::{Events, Reply};
 use crate::socket::{HangUp, Line};
 use crate::state::{Account, State};
-use crate::{Fault, anthropic, keys, openai};
+use crate::{Fault, anthropic, gemini, keys, openai};
 
 /// What to do about a call.
 pub(crate) struct Answer {
@@ -55,6 +56,10 @@ pub(crate) struct Call<'c> {
     pub(crate) endpoint: Endpoint,
     /// The head.
     pub(crate) headers: &'c HeaderMap,
+    /// Its path.
+    pub(crate) path: &'c str,
+    /// Its query.
+    pub(crate) query: Option<&'c str>,
     /// When it came.
     pub(crate) now: Timestamp,
     /// The request's number.
@@ -73,6 +78,7 @@ pub(crate) fn call(call: &Call<'_>, bytes: &[u8]) -> Answer {
             let message = match call.dialect {
                 Dialect::OpenaiChat => format!("We could not parse the JSON body of your request. ({error})"),
                 Dialect::Anthropic => format!("The request body is not valid JSON: {error}"),
+                Dialect::Gemini => format!("Invalid JSON payload received. {error}"),
             };
             return call.fail(account, &Failure::new(call.dialect, 400, message));
         }
@@ -99,6 +105,15 @@ pub(crate) fn call(call: &Call<'_>, bytes: &[u8]) -> Answer {
                 Err(invalid) => call.refuse(account, &invalid),
             }
         }
+        (Dialect::Gemini, _) => {
+            let Some(address) = Address::read(call.path) else {
+                return call.fail(account, &Failure::new(call.dialect, 404, "Not Found"));
+            };
+            match gemini::request::read(&json, &call.state.models, address) {
+                Ok(ask) => call.serve(account, &ask, NO_FORM),
+                Err(invalid) => call.refuse(account, &invalid),
+            }
+        }
     }
 }
 
@@ -107,7 +122,8 @@ const NO_FORM: openai::stream::Form = openai::stream::Form { include_usage: fals
 impl Call<'_> {
     /// What the head of the request must have.
     fn admit(&self) -> Result<(), Failure> {
-        keys::check(self.dialect, self.headers).map_err(|refused| Failure::key(self.dialect, refused))?;
+        keys::check(self.dialect, self.headers, self.query)
+            .map_err(|refused| Failure::key(self.dialect, refused))?;
         let json =
             self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
                 value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
@@ -118,9 +134,17 @@ impl Call<'_> {
         if self.headers.contains_key(CONTENT_ENCODING) {
             return Err(Failure::new(self.dialect, 415, "content-encoding: is not supported"));
         }
-        if self.dialect == Dialect::OpenaiChat {
-            return Ok(());
+        match self.dialect {
+            Dialect::OpenaiChat => Ok(()),
+            Dialect::Anthropic => self.admit_version(),
+            Dialect::Gemini => match address::wrong_parameter(self.query) {
+                Some(message) => Err(Failure::new(self.dialect, 400, message)),
+                None => Ok(()),
+            },
         }
+    }
+
+    fn admit_version(&self) -> Result<(), Failure> {
         match self.headers.get("anthropic-version") {
             Some(_) if self.version().is_some() => Ok(()),
             Some(other) => {
@@ -151,7 +175,17 @@ impl Call<'_> {
     }
 
     fn error(&self, failure: &Failure, id: u64) -> Response<ReplyBody> {
-        error_response(self.state, failure, id)
+        let response = error_response(self.state, failure, id);
+        // A stream that is a list is one when it fails as well.
+        let listed = Address::read(self.path).is_some_and(|address| address.action == Action::Stream)
+            && address::form(self.query) == Form::Array;
+        if self.dialect != Dialect::Gemini || !listed {
+            return response;
+        }
+        response.map(|body| match body {
+            ReplyBody::Whole(bytes) => ReplyBody::Whole(Bytes::from([b"[", &*bytes, b"]"].concat())),
+            script @ ReplyBody::Script(_) => script,
+        })
     }
 
     /// Answers a valid request.
@@ -168,7 +202,7 @@ impl Call<'_> {
             Ok(knobs) => knobs,
             Err(message) => return self.fail(account, &Failure::new(self.dialect, 400, message)),
         };
-        if let Err(invalid) = fits(ask, model) {
+        if let Err(invalid) = fits(ask, model, self.dialect) {
             return self.refuse(account, &invalid);
         }
         let fault = knobs.fault.clone();
@@ -193,7 +227,9 @@ impl Call<'_> {
     fn cached(&self, ask: &Ask<'_, '_>) -> Cached {
         let least = self.state.options.cache_min_tokens;
         match self.dialect {
-            Dialect::OpenaiChat => self.state.cache.automatic(&ask.prompt.boundaries, least, self.now),
+            Dialect::OpenaiChat | Dialect::Gemini => {
+                self.state.cache.automatic(&ask.prompt.boundaries, least, self.now)
+            }
             Dialect::Anthropic => self.state.cache.marked(&ask.prompt.boundaries, least, self.now),
         }
     }
@@ -220,18 +256,17 @@ impl Call<'_> {
                 let message = format!("simulated fault: status {status}");
                 (Failure::new(self.dialect, *status, message).kind(kind.as_deref()), None)
             }
-            Some(Fault::RateLimit(seconds)) => {
-                (Failure::new(self.dialect, 429, "simulated fault: rate limit reached"), Some(*seconds))
-            }
+            Some(Fault::RateLimit(seconds)) => (Failure::rate_limit(self.dialect, *seconds), Some(*seconds)),
             Some(Fault::StreamError(_)) if !stream => match self.dialect {
                 Dialect::OpenaiChat => (Failure::new(self.dialect, 503, "The server is overloaded"), None),
                 Dialect::Anthropic => (Failure::new(self.dialect, 529, "Overloaded"), None),
+                Dialect::Gemini => (Failure::Gemini(gemini::error::overload()), None),
             },
             _ => return Ok(account),
         };
         account.note(|row| row.status = failure.status());
         let mut response = self.error(&failure, self.id);
-        if let Some(seconds) = wait {
+        if let Some(seconds) = wait.filter(|_| self.dialect != Dialect::Gemini) {
             let headers = response.headers_mut();
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
             rate_limit_headers(headers, self.dialect, self.state, self.now, "0");
@@ -241,8 +276,12 @@ impl Call<'_> {
 
     fn count(&self, mut account: Account, ask: &Ask<'_, '_>, wait: Duration) -> Answer {
         account.note(|row| row.status = 200);
-        let body = format!("{{\"input_tokens\":{}}}", ask.prompt.tokens());
-        let response = self.head(200, "application/json", ReplyBody::Whole(Bytes::from(body)));
+        let tokens = ask.prompt.tokens();
+        let body = match self.dialect {
+            Dialect::OpenaiChat | Dialect::Anthropic => format!("{{\"input_tokens\":{tokens}}}").into_bytes(),
+            Dialect::Gemini => gemini::reply::count(tokens),
+        };
+        let response = self.head(200, json_type(self.dialect), ReplyBody::Whole(Bytes::from(body)));
         Answer { wait, deed: Deed::Respond(Box::new(response), Some((account, Ended::Finished))) }
     }
 
@@ -262,6 +301,7 @@ impl Call<'_> {
         let body = match self.dialect {
             Dialect::OpenaiChat => openai::reply::write(&self.openai_head(&id, made.model), made.reply),
             Dialect::Anthropic => anthropic::reply::write(&anthropic_head(&id, made), made.reply),
+            Dialect::Gemini => gemini::reply::write(&gemini_head(&id, made), made.reply),
         };
         self.whole(account, made, body)
     }
@@ -277,6 +317,9 @@ impl Call<'_> {
                 openai::stream::write(&self.openai_head(&id, made.model), made.reply, form)
             }
             Dialect::Anthropic => anthropic::stream::write(&anthropic_head(&id, made), made.reply),
+            Dialect::Gemini => {
+                gemini::stream::write(&gemini_head(&id, made), made.reply, address::form(self.query))
+            }
         }
     }
 
@@ -312,11 +355,20 @@ fn anthropic_head<'h>(id: &'h str, made: &Made<'h>) -> anthropic::reply::Head<'h
     anthropic::reply::Head { id, model: &made.model.name, thinking }
 }
 
+fn gemini_head<'h>(id: &'h str, made: &Made<'h>) -> gemini::reply::Head<'h> {
+    gemini::reply::Head { id, model: &made.model.name }
+}
+
 /// Whether the prompt fits in the model's context.
-fn fits(ask: &Ask<'_, '_>, model: &ModelOptions) -> Result<(), Invalid> {
+fn fits(ask: &Ask<'_, '_>, model: &ModelOptions, dialect: Dialect) -> Result<(), Invalid> {
     let (tokens, most) = (ask.prompt.tokens(), model.context_tokens);
     if tokens <= most {
         return Ok(());
+    }
+    if dialect == Dialect::Gemini {
+        return Err(Path::ROOT.key("contents").rule(format!(
+            "The input token count ({tokens}) exceeds the maximum number of tokens allowed ({most})."
+        )));
     }
     Err(Path::ROOT.key("messages").rule_with_code(
         "context_length_exceeded",
@@ -343,6 +395,15 @@ mod tests {
         {"role":"user","content":[{"type":"image","source":{"type":"url","url":"https://example.com/a.png"}},
         {"type":"text","text":"use t"}]}],"tools":[{"name":"t","input_schema":{"type":"object","required":["n"],
         "properties":{"n":{"type":"number","minimum":-3,"multipleOf":2}}}}],"stream":false}"#;
+    const GEMINI: &str = r#"{"systemInstruction":{"parts":[{"text":"s"}]},"contents":[
+        {"parts":[{"text":"use t [[sim:tokens=9]] é"},{"inline_data":{"mime_type":"image/png","data":"aGVsbG8="}}]},
+        {"role":"model","parts":[{"functionCall":{"id":"a","name":"t","args":{"x":[1,null]}},"thoughtSignature":"c2ln"}]},
+        {"role":"user","parts":[{"functionResponse":{"id":"a","name":"t","response":{"result":"r"}}},{"text":"use t"}]}],
+        "tools":[{"functionDeclarations":[{"name":"t","parameters":{"type":"OBJECT","required":["x"],"properties":
+        {"x":{"type":"ARRAY","minItems":"2","items":{"type":"STRING","enum":["y","z"]}}}}}]}],
+        "toolConfig":{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["t"]}},
+        "generationConfig":{"stopSequences":["x"],"maxOutputTokens":2000,"temperature":0.5,"topK":"40",
+        "thinkingConfig":{"includeThoughts":true,"thinkingBudget":-1}}}"#;
 
     fn answer(state: &Arc<State>, dialect: Dialect, bytes: &[u8]) -> Answer {
         let mut headers = HeaderMap::new();
@@ -350,10 +411,12 @@ mod tests {
         headers.insert("x-api-key", HeaderValue::from_static("k"));
         headers.insert("authorization", HeaderValue::from_static("Bearer k"));
         headers.insert("anthropic-version", HeaderValue::from_static("2023-06-01"));
+        headers.insert("x-goog-api-key", HeaderValue::from_static("k"));
         let line = Line::default();
         let now = Timestamp::from_micros(0);
         let endpoint = Endpoint::Chat;
-        call(&Call { state, line: &line, dialect, endpoint, headers: &headers, now, id: 1 }, bytes)
+        let (headers, path, query) = (&headers, "/v1beta/models/large:generateContent", None);
+        call(&Call { state, line: &line, dialect, endpoint, headers, path, query, now, id: 1 }, bytes)
     }
 
     fn status(answer: &Answer) -> u16 {
@@ -368,13 +431,14 @@ mod tests {
         let state = Arc::new(State::new(SimOptions::default()));
         assert_eq!(status(&answer(&state, Dialect::OpenaiChat, OPENAI.as_bytes())), 200);
         assert_eq!(status(&answer(&state, Dialect::Anthropic, ANTHROPIC.as_bytes())), 200);
+        assert_eq!(status(&answer(&state, Dialect::Gemini, GEMINI.as_bytes())), 200);
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
         #[test]
         fn no_request_makes_it_panic(
-            anthropic in any::<bool>(),
+            dialect in prop::sample::select(Dialect::ALL.to_vec()),
             at in any::<prop::sample::Index>(),
             cut in 0_usize..24,
             put in prop::sample::select(vec![
@@ -383,8 +447,11 @@ mod tests {
             ]),
         ) {
             let state = Arc::new(State::new(SimOptions::default()));
-            let (dialect, base) =
-                if anthropic { (Dialect::Anthropic, ANTHROPIC) } else { (Dialect::OpenaiChat, OPENAI) };
+            let base = match dialect {
+                Dialect::OpenaiChat => OPENAI,
+                Dialect::Anthropic => ANTHROPIC,
+                Dialect::Gemini => GEMINI,
+            };
             let mut bytes = base.as_bytes().to_vec();
             let from = at.index(bytes.len());
             let to = (from + cut).min(bytes.len());

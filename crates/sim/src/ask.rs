@@ -1,4 +1,4 @@
-//! A request of either dialect, once it is known to be valid: what generating a reply needs, and nothing else.
+//! A request of any dialect, once it is known to be valid: what generating a reply needs, and nothing else.
 
 use std::borrow::Cow;
 
@@ -67,9 +67,9 @@ pub(crate) enum Format<'j, 'a> {
 pub(crate) enum Thinking {
     /// Nothing.
     Off,
-    /// So many tokens that are only counted, as OpenAI does.
+    /// So many tokens that are only counted, as OpenAI does, and Gemini without `includeThoughts`.
     Counted(u32),
-    /// So many tokens that are shown, as Anthropic does; or only signed.
+    /// So many tokens that are shown, as Anthropic does, and Gemini if asked; or only signed.
     Shown {
         /// How many.
         tokens: u32,

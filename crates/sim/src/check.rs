@@ -1,6 +1,6 @@
 //! Strict reading of request objects: which fields there may be, of which type, and where the first mistake is.
 //!
-//! Says what is wrong and where; how a vendor words it is for `openai` and `anthropic`.
+//! Says what is wrong and where; how a vendor words it is for `openai`, `anthropic` and `gemini`.
 
 use std::fmt::Write as _;
 
@@ -48,7 +48,7 @@ impl<'p> Path<'p> {
         text
     }
 
-    /// `messages[0].content`, as OpenAI writes it.
+    /// `messages[0].content`, as OpenAI and Google write it.
     pub(crate) fn bracketed(&self) -> String {
         let mut text = self.parent.map(Self::bracketed).unwrap_or_default();
         match self.step {
@@ -93,7 +93,7 @@ impl<'p> Path<'p> {
 pub(crate) struct Invalid {
     /// Where, as Anthropic writes it.
     pub(crate) dotted: String,
-    /// Where, as OpenAI writes it.
+    /// Where, as OpenAI and Google write it.
     pub(crate) bracketed: String,
     /// What.
     pub(crate) problem: Problem,

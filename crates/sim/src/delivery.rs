@@ -10,12 +10,13 @@ use tokio::time::Instant;
 
 use crate::answer::{Answer, Call, Deed, Made};
 use crate::body::{Pace, Progress, ReplyBody, Script, Stall, Tail};
-use crate::head::request_id;
+use crate::gemini::address::{Form, form};
+use crate::head::{json_type, request_id};
 use crate::oracle::Ended;
 use crate::reply::{Events, Mark};
 use crate::socket::HangUp;
 use crate::state::{Account, Generating};
-use crate::{Fault, anthropic, openai};
+use crate::{Fault, anthropic, gemini, openai};
 
 impl Call<'_> {
     /// A reply that is not streamed, whole or broken.
@@ -45,7 +46,8 @@ impl Call<'_> {
                     body = b"{\"garbage\": \x01 not json".to_vec();
                     ended = Ended::CutByFault;
                 }
-                let response = self.head(200, "application/json", ReplyBody::Whole(Bytes::from(body)));
+                let kind = json_type(self.dialect);
+                let response = self.head(200, kind, ReplyBody::Whole(Bytes::from(body)));
                 return Answer { wait, deed: Deed::Respond(Box::new(response), Some((account, ended))) };
             }
         };
@@ -53,7 +55,7 @@ impl Call<'_> {
         let marks = [half, length].into_iter().filter(|end| *end <= kept).map(mark).collect();
         let script = self.script(Bytes::from(body), marks, tail, Script::UNMETERED);
         let script = Script { stall, account: Some(account), ..script };
-        let mut response = self.head(200, "application/json", ReplyBody::Script(Box::new(script)));
+        let mut response = self.head(200, json_type(self.dialect), ReplyBody::Script(Box::new(script)));
         if matches!(made.fault, Some(Fault::Truncate(_) | Fault::ResetAfterHeaders)) {
             response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length + 1));
         }
@@ -109,16 +111,21 @@ impl Call<'_> {
                 let event = match self.dialect {
                     Dialect::OpenaiChat => openai::error::overload_event(),
                     Dialect::Anthropic => anthropic::error::overload_event(&request_id(self.state, self.id)),
+                    Dialect::Gemini => gemini::error::overload_step(form(self.query), after == 0),
                 };
                 events.insert(after, &event);
                 tail = Tail::Proper(Ended::CutByFault);
             }
             Some(Fault::Garbage(after)) => {
-                let garbage: &[u8] = match self.dialect {
-                    Dialect::OpenaiChat => b"data: {\"garbage\": not json\n\n",
-                    Dialect::Anthropic => b"event: content_block_delta\ndata: {\"garbage\": not json\n\n",
+                let after = at(*after);
+                let garbage = match self.dialect {
+                    Dialect::OpenaiChat => b"data: {\"garbage\": not json\n\n".to_vec(),
+                    Dialect::Anthropic => {
+                        b"event: content_block_delta\ndata: {\"garbage\": not json\n\n".to_vec()
+                    }
+                    Dialect::Gemini => gemini::error::garbage_step(form(self.query), after == 0),
                 };
-                events.insert(at(*after), garbage);
+                events.insert(after, &garbage);
             }
             Some(Fault::GarbageSse(after)) => {
                 events.insert(at(*after), b"\xff\xfe\x00garbage without a colon\r\r\x1b[0m\n\n");
@@ -136,8 +143,12 @@ impl Call<'_> {
         let script = self.script(Bytes::from(events.bytes), events.marks, tail, Script::METERED);
         let reasoning = made.reply.tokens.reasoning;
         let script = Script { pace, stall, reasoning, account: Some(account), ..script };
-        let mut response =
-            self.head(200, "text/event-stream; charset=utf-8", ReplyBody::Script(Box::new(script)));
+        let kind = match (self.dialect, form(self.query)) {
+            (Dialect::OpenaiChat | Dialect::Anthropic, _) => "text/event-stream; charset=utf-8",
+            (Dialect::Gemini, Form::Sse) => "text/event-stream",
+            (Dialect::Gemini, Form::Array) => json_type(self.dialect),
+        };
+        let mut response = self.head(200, kind, ReplyBody::Script(Box::new(script)));
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         Answer { wait: made.wait, deed: Deed::Respond(Box::new(response), None) }
     }

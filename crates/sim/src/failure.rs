@@ -3,7 +3,7 @@
 use stepwell_types::Dialect;
 
 use crate::check::Invalid;
-use crate::{anthropic, keys, openai};
+use crate::{anthropic, gemini, keys, openai};
 
 /// An error in the dialect of its call.
 pub(crate) enum Failure {
@@ -11,6 +11,8 @@ pub(crate) enum Failure {
     OpenaiChat(openai::error::Failure),
     /// As Anthropic tells it.
     Anthropic(anthropic::error::Failure),
+    /// As Google tells it.
+    Gemini(gemini::error::Failure),
 }
 
 impl Failure {
@@ -19,6 +21,7 @@ impl Failure {
         match dialect {
             Dialect::OpenaiChat => Self::OpenaiChat(openai::error::Failure::new(status, message)),
             Dialect::Anthropic => Self::Anthropic(anthropic::error::Failure::new(status, message)),
+            Dialect::Gemini => Self::Gemini(gemini::error::Failure::new(status, message)),
         }
     }
 
@@ -27,6 +30,7 @@ impl Failure {
         match dialect {
             Dialect::OpenaiChat => Self::OpenaiChat(openai::error::Failure::key(refused)),
             Dialect::Anthropic => Self::Anthropic(anthropic::error::Failure::key(refused)),
+            Dialect::Gemini => Self::Gemini(gemini::error::Failure::key(refused)),
         }
     }
 
@@ -35,6 +39,17 @@ impl Failure {
         match dialect {
             Dialect::OpenaiChat => Self::OpenaiChat(openai::error::Failure::invalid(invalid)),
             Dialect::Anthropic => Self::Anthropic(anthropic::error::Failure::invalid(invalid)),
+            Dialect::Gemini => Self::Gemini(gemini::error::Failure::invalid(invalid)),
+        }
+    }
+
+    /// The error for too many requests. Google tells in it when there may be more; the others have a header for that.
+    pub(crate) fn rate_limit(dialect: Dialect, seconds: u32) -> Self {
+        match dialect {
+            Dialect::OpenaiChat | Dialect::Anthropic => {
+                Self::new(dialect, 429, "simulated fault: rate limit reached")
+            }
+            Dialect::Gemini => Self::Gemini(gemini::error::Failure::rate_limit(seconds)),
         }
     }
 
@@ -44,6 +59,7 @@ impl Failure {
         match self {
             Self::OpenaiChat(failure) => Self::OpenaiChat(failure.kind(kind)),
             Self::Anthropic(failure) => Self::Anthropic(failure.kind(kind)),
+            Self::Gemini(failure) => Self::Gemini(failure.kind(kind)),
         }
     }
 
@@ -52,6 +68,7 @@ impl Failure {
         match self {
             Self::OpenaiChat(failure) => failure.status,
             Self::Anthropic(failure) => failure.status,
+            Self::Gemini(failure) => failure.status,
         }
     }
 }

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 const MAX_SCRIPTED: usize = 10_000;
 
 /// One thing that goes wrong. `N` counts the stream's events of every kind, from its first: OpenAI's role chunk,
-/// Anthropic's `message_start` and `ping` included. Where a reply is not streamed, `N` has no meaning and the reply
+/// Anthropic's `message_start` and `ping` included; with Gemini every event has content. Where a reply is not streamed, `N` has no meaning and the reply
 /// is split in the middle of its body.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Fault {
@@ -29,9 +29,10 @@ pub enum Fault {
     /// `blackhole`: nothing is ever answered. Billed nothing.
     Blackhole,
     /// `status NNN [TYPE]`: the status, 400 to 599, with the dialect's error body; `TYPE` takes the place of the
-    /// error's usual type and, with OpenAI, its code. Billed nothing.
+    /// error's usual type and, with OpenAI, its code; with Gemini of its `status`. Billed nothing.
     Status(u16, Option<String>),
-    /// `rate-limit [SECONDS]`: 429 with `retry-after` (default 1 s) and the vendor's headers. Billed nothing.
+    /// `rate-limit [SECONDS]`: 429 with `retry-after` (default 1 s) and the vendor's headers; with Gemini the seconds
+    /// are in the error's `RetryInfo`. Billed nothing.
     RateLimit(u32),
     /// `stream-error [N]`: a stream breaks off with the dialect's overload error after `N` events, by default before
     /// its first content. Not streamed: 503 or 529. Billed nothing if no output was sent, else input and that.

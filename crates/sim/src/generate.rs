@@ -155,6 +155,7 @@ impl<'j, 'a> Maker<'_, 'j, 'a> {
             let prefix = match ids.dialect {
                 Dialect::OpenaiChat => "call_",
                 Dialect::Anthropic => "toolu_",
+                Dialect::Gemini => "function-call-",
             };
             let id = format!("{prefix}{:08x}{:012x}{index:03x}", ids.boot, ids.request);
             self.reply.blocks.push(Block::Call { id, name: tool.name.to_owned(), arguments, complete });
@@ -162,13 +163,20 @@ impl<'j, 'a> Maker<'_, 'j, 'a> {
     }
 
     fn refuse(&mut self, dialect: Dialect) {
+        self.reply.finish = Finish::Refusal;
+        if dialect == Dialect::Gemini {
+            // The prompt is blocked before anything is made.
+            self.reply.blocks.clear();
+            self.reply.tokens.output = 0;
+            self.reply.tokens.reasoning = 0;
+            return;
+        }
         let mut text = "I'm sorry, but I can't help with that.".to_owned();
         text.truncate(length_of_tokens(&text, self.left));
         self.spend(output_tokens(&text));
-        self.reply.finish = Finish::Refusal;
         self.reply.blocks.push(match dialect {
             Dialect::OpenaiChat => Block::Refusal(text),
-            Dialect::Anthropic => Block::Text(text),
+            Dialect::Anthropic | Dialect::Gemini => Block::Text(text),
         });
     }
 

@@ -34,10 +34,22 @@ pub(crate) fn error_response(state: &State, failure: &Failure, id: u64) -> Respo
             failure.write(&mut body, &request_id(state, id));
             Dialect::Anthropic
         }
+        Failure::Gemini(failure) => {
+            failure.write(&mut body);
+            Dialect::Gemini
+        }
     };
-    let mut response = respond(failure.status(), "application/json", ReplyBody::Whole(Bytes::from(body)));
+    let mut response = respond(failure.status(), json_type(dialect), ReplyBody::Whole(Bytes::from(body)));
     identify(response.headers_mut(), dialect, state, id);
     response
+}
+
+/// The vendor's content type of JSON.
+pub(crate) fn json_type(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::OpenaiChat | Dialect::Anthropic => "application/json",
+        Dialect::Gemini => "application/json; charset=UTF-8",
+    }
 }
 
 /// A page that some proxy in between might send.
@@ -52,16 +64,27 @@ pub(crate) fn html(status: u16) -> Response<ReplyBody> {
 /// The headers by which the vendor names a request.
 pub(crate) fn identify(headers: &mut HeaderMap, dialect: Dialect, state: &State, id: u64) {
     let Ok(value) = HeaderValue::try_from(request_id(state, id)) else { return };
+    let mut set = |name: &'static str, value: &'static str| {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    };
     match dialect {
         Dialect::OpenaiChat => {
+            set("openai-version", "2020-10-01");
+            set("openai-processing-ms", "1");
             headers.insert(HeaderName::from_static("x-request-id"), value);
-            headers.insert(HeaderName::from_static("openai-version"), HeaderValue::from_static("2020-10-01"));
-            headers.insert(HeaderName::from_static("openai-processing-ms"), HeaderValue::from_static("1"));
         }
         Dialect::Anthropic => {
+            set("anthropic-organization-id", "00000000-0000-7000-8000-000000000000");
             headers.insert(HeaderName::from_static("request-id"), value);
-            let organization = HeaderValue::from_static("00000000-0000-7000-8000-000000000000");
-            headers.insert(HeaderName::from_static("anthropic-organization-id"), organization);
+        }
+        // Google names no requests.
+        Dialect::Gemini => {
+            set("vary", "Origin, X-Origin, Referer");
+            set("server", "scaffolding on HTTPServer2");
+            set("x-xss-protection", "0");
+            set("x-frame-options", "SAMEORIGIN");
+            set("x-content-type-options", "nosniff");
+            set("server-timing", "gfet4t7; dur=1");
         }
     }
 }
@@ -102,5 +125,7 @@ pub(crate) fn rate_limit_headers(
                 headers.insert(HeaderName::from_static(name), reset.clone());
             }
         }
+        // Google tells no limits.
+        Dialect::Gemini => {}
     }
 }

@@ -4,6 +4,8 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use stepwell_types::Dialect;
 
+use crate::gemini::address::parameter;
+
 /// Why a key is not taken. Never holds the key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Refused {
@@ -13,14 +15,16 @@ pub(crate) enum Refused {
     Wrong,
 }
 
-/// Checks the key of a request.
-pub(crate) fn check(dialect: Dialect, headers: &HeaderMap) -> Result<(), Refused> {
+/// Checks the key of a request: of its headers or, with Google, of its query.
+pub(crate) fn check(dialect: Dialect, headers: &HeaderMap, query: Option<&str>) -> Result<(), Refused> {
     let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let bearer =
         bearer.and_then(|value| value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("bearer ")));
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let key = match dialect {
         Dialect::OpenaiChat => bearer,
-        Dialect::Anthropic => headers.get("x-api-key").and_then(|value| value.to_str().ok()).or(bearer),
+        Dialect::Anthropic => header("x-api-key").or(bearer),
+        Dialect::Gemini => header("x-goog-api-key").or_else(|| parameter(query, "key")),
     };
     match key.map(str::trim) {
         None | Some("") => Err(Refused::Missing),

@@ -13,6 +13,7 @@ use stepwell_types::{Clock as _, Dialect, Endpoint};
 use crate::answer::{self, Answer, Call, Deed};
 use crate::body::ReplyBody;
 use crate::failure::Failure;
+use crate::gemini::address::{self, Address};
 use crate::json::{integer, string};
 use crate::oracle::Ended;
 use crate::socket::Line;
@@ -37,15 +38,13 @@ pub(crate) async fn serve(
         Err(Unread::TooLarge) => return Ok(too_large(&state, dialect)),
         Err(Unread::Broken) => return Err(HungUp),
     };
-    let endpoint = match (&parts.method, parts.uri.path()) {
-        (&Method::POST, "/v1/chat/completions" | "/v1/messages") => Endpoint::Chat,
-        (&Method::POST, "/v1/messages/count_tokens") => Endpoint::CountTokens,
-        (method, path) => {
-            if path == "/sim" || path.starts_with("/sim/") {
-                return Ok(control::answer(&state, method, path, parts.uri.query(), &bytes));
-            }
-            return Ok(models(&state, dialect, method, path, &parts.headers));
+    let (method, path, query) = (&parts.method, parts.uri.path(), parts.uri.query());
+    let Some(endpoint) = endpoint(method, path) else {
+        if path == "/sim" || path.starts_with("/sim/") {
+            return Ok(control::answer(&state, method, path, query, &bytes));
         }
+        let key = keys::check(dialect, &parts.headers, query);
+        return Ok(models(&state, dialect, method, path, key));
     };
     let call = Call {
         state: &state,
@@ -53,11 +52,25 @@ pub(crate) async fn serve(
         dialect,
         endpoint,
         headers: &parts.headers,
+        path,
+        query,
         now: state.clock.now(),
         id: state.next_id(),
     };
     let answer = answer::call(&call, &bytes);
     act(answer, &line).await
+}
+
+/// What a path asks of a model, if it asks for something.
+fn endpoint(method: &Method, path: &str) -> Option<Endpoint> {
+    if method != Method::POST {
+        return None;
+    }
+    match path {
+        "/v1/chat/completions" | "/v1/messages" => Some(Endpoint::Chat),
+        "/v1/messages/count_tokens" => Some(Endpoint::CountTokens),
+        _ => Address::read(path).map(|address| address.action.endpoint()),
+    }
 }
 
 async fn act(answer: Answer, line: &Line) -> Result<Response<ReplyBody>, HungUp> {
@@ -86,7 +99,9 @@ async fn act(answer: Answer, line: &Line) -> Result<Response<ReplyBody>, HungUp>
 
 /// The dialect that a request speaks: that of its path, else that of its headers.
 fn dialect(path: &str, headers: &HeaderMap) -> Dialect {
-    if path.starts_with("/v1/messages")
+    if address::is_path(path) || headers.contains_key("x-goog-api-key") && path.starts_with("/v1/models") {
+        Dialect::Gemini
+    } else if path.starts_with("/v1/messages")
         || headers.contains_key("anthropic-version") && path != "/v1/chat/completions"
     {
         Dialect::Anthropic
@@ -128,46 +143,56 @@ async fn read(mut body: Incoming, most: usize) -> Result<Bytes, Unread> {
 }
 
 fn too_large(state: &State, dialect: Dialect) -> Response<ReplyBody> {
-    let failure = Failure::new(dialect, 413, "Request exceeds the maximum size");
+    let failure = match dialect {
+        Dialect::OpenaiChat | Dialect::Anthropic => {
+            Failure::new(dialect, 413, "Request exceeds the maximum size")
+        }
+        Dialect::Gemini => {
+            let most = state.options.max_body_bytes;
+            Failure::new(dialect, 400, format!("Request payload size exceeds the limit: {most} bytes."))
+        }
+    };
     head::error_response(state, &failure, state.next_id())
 }
 
-/// `GET /v1/models` and `GET /v1/models/NAME`; for everything else there is nothing here.
+/// `GET /v1/models` and `GET /v1/models/NAME`, or `/v1beta` with Gemini; for everything else there is nothing here.
 fn models(
     state: &State,
     dialect: Dialect,
     method: &Method,
     path: &str,
-    headers: &HeaderMap,
+    key: Result<(), keys::Refused>,
 ) -> Response<ReplyBody> {
     let fail = |failure: Failure| head::error_response(state, &failure, state.next_id());
-    let known = path == "/v1/models"
-        || path.starts_with("/v1/models/")
-        || ["/v1/chat/completions", "/v1/messages", "/v1/messages/count_tokens"].contains(&path);
-    if !known {
+    let rest =
+        address::behind_models(path).filter(|_| dialect == Dialect::Gemini || path.starts_with("/v1/"));
+    let name = rest.and_then(|rest| rest.strip_prefix('/'));
+    let of_models = rest.is_some() && endpoint(&Method::POST, path).is_none();
+    if !of_models && endpoint(&Method::POST, path).is_none() {
         return fail(Failure::new(dialect, 404, format!("Not Found: {method} {path}")));
     }
-    if method != Method::GET || !path.starts_with("/v1/models") {
+    if method != Method::GET || !of_models {
         return fail(Failure::new(dialect, 405, format!("Method Not Allowed: {method} {path}")));
     }
-    if let Err(refused) = keys::check(dialect, headers) {
+    if let Err(refused) = key {
         return fail(Failure::key(dialect, refused));
     }
     let mut out = Vec::new();
-    match path.strip_prefix("/v1/models/") {
+    match name {
         None => list(&mut out, state, dialect),
         Some(name) => match state.models.find(name).and_then(|place| state.models.get(place)) {
             Some(model) => write_model(&mut out, dialect, model),
             None => return fail(Failure::new(dialect, 404, format!("The model '{name}' does not exist"))),
         },
     }
-    head::respond(200, "application/json", ReplyBody::Whole(Bytes::from(out)))
+    head::respond(200, head::json_type(dialect), ReplyBody::Whole(Bytes::from(out)))
 }
 
 fn list(out: &mut Vec<u8>, state: &State, dialect: Dialect) {
     let before: &[u8] = match dialect {
         Dialect::OpenaiChat => b"{\"object\":\"list\",\"data\":[",
         Dialect::Anthropic => b"{\"data\":[",
+        Dialect::Gemini => b"{\"models\":[",
     };
     out.extend_from_slice(before);
     for (index, model) in state.models.iter().enumerate() {
@@ -208,6 +233,21 @@ fn write_model(out: &mut Vec<u8>, dialect: Dialect, model: &crate::ModelOptions)
             out.extend_from_slice(b",\"max_tokens\":");
             integer(out, model.max_output_tokens);
             out.push(b'}');
+        }
+        // https://ai.google.dev/api/models#Model
+        Dialect::Gemini => {
+            out.extend_from_slice(b"{\"name\":");
+            string(out, &format!("models/{}", model.name));
+            out.extend_from_slice(b",\"version\":\"001\",\"displayName\":");
+            string(out, &format!("Simulated {}", model.name));
+            out.extend_from_slice(b",\"description\":\"Nothing here is a model.\",\"inputTokenLimit\":");
+            integer(out, model.context_tokens);
+            out.extend_from_slice(b",\"outputTokenLimit\":");
+            integer(out, model.max_output_tokens);
+            out.extend_from_slice(
+                b",\"supportedGenerationMethods\":[\"generateContent\",\"countTokens\"],\"temperature\":1,\
+                \"topP\":0.95,\"topK\":64,\"maxTemperature\":2,\"thinking\":true}",
+            );
         }
     }
 }

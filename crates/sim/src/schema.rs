@@ -1,5 +1,6 @@
 //! JSON schemas: a document that satisfies one, and the vendors' rules for strict ones.
 //!
+//! Google's own schemas are understood as well: types in any case, names in `snake_case`, whole numbers in strings.
 //! Required members only; `pattern`, `not` and conditional keywords are not honoured.
 
 use crate::json::{Json, integer, string};
@@ -39,7 +40,7 @@ impl<'s, 'a> Writer<'s, 'a> {
             option.write(&mut self.out);
             return;
         }
-        for union in ["anyOf", "oneOf"] {
+        for union in ["anyOf", "any_of", "oneOf"] {
             if let Some(Json::Array(options)) = schema.get(union) {
                 let shallow = options.iter().find(|option| kind(self.resolve(option)) != "null");
                 if let Some(option) = shallow.or(options.first()) {
@@ -101,8 +102,8 @@ impl<'s, 'a> Writer<'s, 'a> {
     }
 
     fn array(&mut self, schema: &'s Json<'a>, depth: usize) {
-        let least = schema.get("minItems").and_then(Json::as_int).unwrap_or(0).clamp(0, 1_000);
-        let most = schema.get("maxItems").and_then(Json::as_int).unwrap_or(i64::MAX);
+        let least = length(schema, ["minItems", "min_items"]).unwrap_or(0).clamp(0, 1_000);
+        let most = length(schema, ["maxItems", "max_items"]).unwrap_or(i64::MAX);
         let wished = i64::from(depth < MAX_DEPTH);
         let length = wished.max(least).min(most.max(least));
         self.out.push(b'[');
@@ -140,15 +141,14 @@ impl<'s, 'a> Writer<'s, 'a> {
     }
 
     fn words(&mut self, schema: &Json<'_>) -> String {
-        let bound =
-            |name| schema.get(name).and_then(Json::as_int).and_then(|length| usize::try_from(length).ok());
-        let least = bound("minLength").unwrap_or(0).min(100_000);
+        let bound = |names| length(schema, names).and_then(|length| usize::try_from(length).ok());
+        let least = bound(["minLength", "min_length"]).unwrap_or(0).min(100_000);
         let mut text = word(self.draw.next()).to_owned();
         while text.len() < least {
             text.push(' ');
             text.push_str(word(self.draw.next()));
         }
-        text.truncate(bound("maxLength").unwrap_or(usize::MAX).max(least));
+        text.truncate(bound(["maxLength", "max_length"]).unwrap_or(usize::MAX).max(least));
         text
     }
 
@@ -183,6 +183,14 @@ impl<'s, 'a> Writer<'s, 'a> {
     }
 }
 
+/// The bound of a length, by either name.
+fn length(schema: &Json<'_>, names: [&str; 2]) -> Option<i64> {
+    match names.into_iter().find_map(|name| schema.get(name))? {
+        Json::Str(text) => text.parse().ok(),
+        other => other.as_int(),
+    }
+}
+
 fn pick<'s, 'a>(options: &'s [Json<'a>], draw: u64) -> Option<&'s Json<'a>> {
     let length = u64::try_from(options.len()).ok().filter(|length| *length > 0)?;
     options.get(usize::try_from(draw % length).ok()?)
@@ -190,8 +198,11 @@ fn pick<'s, 'a>(options: &'s [Json<'a>], draw: u64) -> Option<&'s Json<'a>> {
 
 /// The type of a schema, or what its keywords say it is.
 fn kind<'s>(schema: &'s Json<'_>) -> &'s str {
+    const TYPES: [&str; 7] = ["object", "array", "string", "integer", "number", "boolean", "null"];
     match schema.get("type") {
-        Some(Json::Str(name)) => name,
+        Some(Json::Str(name)) => {
+            TYPES.into_iter().find(|known| known.eq_ignore_ascii_case(name)).unwrap_or(name)
+        }
         Some(Json::Array(names)) => {
             names.iter().filter_map(Json::as_str).find(|name| *name != "null").unwrap_or("null")
         }

@@ -1,4 +1,4 @@
-//! Readers that both dialects share: the model, the output limit, base64 and limits on lists.
+//! Readers that the dialects share: the models and limits on lists.
 
 use crate::check::{Fields, Invalid, Path, Problem};
 use crate::options::ModelOptions;

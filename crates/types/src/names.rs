@@ -14,17 +14,20 @@ pub enum Dialect {
     OpenaiChat,
     /// Anthropic messages.
     Anthropic,
+    /// Google's `generateContent`.
+    Gemini,
 }
 
 impl Dialect {
     /// Every dialect, in the order of their declaration.
-    pub const ALL: [Self; 2] = [Self::OpenaiChat, Self::Anthropic];
+    pub const ALL: [Self; 3] = [Self::OpenaiChat, Self::Anthropic, Self::Gemini];
 
     /// Its name in config, metrics and records.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OpenaiChat => "openai_chat",
             Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
         }
     }
 }

@@ -6,15 +6,17 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use stepwell_types::Dialect;
-use stepwell_wire::{Codec, Edits, Pipe, Quirks, codec, json, translate};
+use stepwell_wire::{Asked, Codec, Edits, Pipe, Quirks, codec, json, translate};
 
 const ROUNDS: u32 = 20_000;
 const EVENTS: usize = 200;
 
 fn main() {
-    for (dialect, other) in
-        [(Dialect::OpenaiChat, Dialect::Anthropic), (Dialect::Anthropic, Dialect::OpenaiChat)]
-    {
+    for (dialect, other) in [
+        (Dialect::OpenaiChat, Dialect::Anthropic),
+        (Dialect::Anthropic, Dialect::OpenaiChat),
+        (Dialect::Gemini, Dialect::OpenaiChat),
+    ] {
         println!("{dialect}");
         whole(codec(dialect), codec(other), request(dialect).as_bytes(), reply(dialect).as_bytes());
         streamed(codec(dialect), codec(other), &stream(dialect));
@@ -23,10 +25,11 @@ fn main() {
 
 fn whole(own: &dyn Codec, other: &dyn Codec, request: &[u8], reply: &[u8]) {
     let edits = Edits { model: Some("a-model-of-the-target"), include_usage: true, max_output_tokens: None };
-    let head = own.head(request).unwrap_or_default();
+    let asked = Asked { model: Some("chat"), stream: false };
+    let head = own.head(request, &asked).unwrap_or_default();
     println!("  request of {} bytes, reply of {} bytes", request.len(), reply.len());
     measure("check_depth", || json::check_depth(request, 128).is_ok());
-    measure("head", || own.head(request).is_ok());
+    measure("head", || own.head(request, &asked).is_ok());
     measure("edit_request", || own.edit_request(request, &head, &edits, Quirks::default()).len());
     measure("reply_facts", || own.reply_facts(reply).is_ok());
     measure("read_request", || own.read_request(request).is_ok());
@@ -95,6 +98,9 @@ fn request(dialect: Dialect) -> String {
         Dialect::Anthropic => format!(
             r#"{{"model":"chat","max_tokens":256,"system":"Answer in one line.","messages":[{{"role":"user","content":"{WORDS}"}}],"temperature":0.5,"metadata":{{"user_id":"u-1"}}}}"#
         ),
+        Dialect::Gemini => format!(
+            r#"{{"systemInstruction":{{"parts":[{{"text":"Answer in one line."}}]}},"contents":[{{"role":"user","parts":[{{"text":"{WORDS}"}}]}}],"generationConfig":{{"temperature":0.5,"maxOutputTokens":256}}}}"#
+        ),
     }
 }
 
@@ -105,6 +111,9 @@ fn reply(dialect: Dialect) -> String {
         ),
         Dialect::Anthropic => format!(
             r#"{{"id":"msg_1","type":"message","role":"assistant","model":"claude-haiku-4-5","content":[{{"type":"text","text":"{WORDS}"}}],"stop_reason":"end_turn","stop_sequence":null,"usage":{{"input_tokens":60,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":45}}}}"#
+        ),
+        Dialect::Gemini => format!(
+            r#"{{"candidates":[{{"content":{{"parts":[{{"text":"{WORDS}"}}],"role":"model"}},"finishReason":"STOP","index":0}}],"usageMetadata":{{"promptTokenCount":60,"candidatesTokenCount":45,"totalTokenCount":105}},"modelVersion":"gemini-3-flash","responseId":"r-1"}}"#
         ),
     }
 }
@@ -146,6 +155,16 @@ fn stream(dialect: Dialect) -> Vec<String> {
                 r#","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":200}"#,
             ));
             events.push(event("message_stop", ""));
+            events
+        }
+        Dialect::Gemini => {
+            let step = |text: &str, rest: &str| {
+                format!(
+                    r#"data: {{"candidates":[{{"content":{{"parts":[{{"text":"{text}"}}],"role":"model"}}{rest},"index":0}}],"usageMetadata":{{"promptTokenCount":60,"totalTokenCount":60}},"modelVersion":"gemini-3-flash","responseId":"r-1"}}"#
+                ) + "\r\n\r\n"
+            };
+            let mut events: Vec<_> = (0..EVENTS).map(|_| step(" water", "")).collect();
+            events.push(step("", r#","finishReason":"STOP""#));
             events
         }
     }

@@ -41,6 +41,12 @@ pub struct Chat<'a> {
     pub top_p: Option<&'a RawValue>,
     /// Sampling among the `k` likeliest, as written.
     pub top_k: Option<&'a RawValue>,
+    /// A seed for sampling, as written.
+    pub seed: Option<&'a RawValue>,
+    /// A penalty on tokens that have come before, as written.
+    pub presence_penalty: Option<&'a RawValue>,
+    /// A penalty on tokens by how often they have come before, as written.
+    pub frequency_penalty: Option<&'a RawValue>,
     /// Sequences that end the reply.
     pub stop: Vec<Cow<'a, str>>,
     /// The form the reply must have.
@@ -107,6 +113,11 @@ pub enum Part<'a> {
         /// The caller marks the prompt up to here for the provider's cache.
         cache: Option<CacheMark>,
     },
+    /// Sound, in base64.
+    Audio {
+        /// Where it is.
+        source: Source<'a>,
+    },
     /// Thinking of the model. A signature is proof for the provider that wrote it, and for no other.
     Thinking {
         /// The text.
@@ -132,6 +143,9 @@ pub enum Part<'a> {
         name: Cow<'a, str>,
         /// The arguments as JSON text, exactly as the model wrote them; may not even be valid JSON.
         arguments: Cow<'a, str>,
+        /// Proof of the thinking behind the call, which must come back with it to the vendor that wrote it (Gemini's
+        /// `thoughtSignature`).
+        signature: Option<Cow<'a, str>>,
         /// The caller marks the prompt up to here for the provider's cache.
         cache: Option<CacheMark>,
     },
@@ -185,7 +199,7 @@ pub struct Tool<'a> {
     /// What it does.
     pub description: Option<Cow<'a, str>>,
     /// The JSON schema of its arguments; none means no arguments.
-    pub schema: Option<&'a RawValue>,
+    pub schema: Option<Cow<'a, RawValue>>,
     /// Whether the arguments must match the schema exactly.
     pub strict: Option<bool>,
     /// The caller marks the prompt up to here for the provider's cache.
@@ -217,7 +231,7 @@ pub enum Format<'a> {
         /// What it is for.
         description: Option<Cow<'a, str>>,
         /// The schema.
-        schema: &'a RawValue,
+        schema: Cow<'a, RawValue>,
         /// Whether the match must be exact.
         strict: Option<bool>,
     },

@@ -7,7 +7,7 @@ use stepwell_types::{CallId, Dialect, Failure, Finish, Usage};
 
 use crate::chat::{Chat, Reply};
 use crate::stream::{StreamReader, StreamWriter};
-use crate::{Error, Losses, Pipe, UpstreamError, anthropic, openai_chat};
+use crate::{Error, Losses, Pipe, UpstreamError, anthropic, gemini, openai_chat};
 
 /// What the gateway must know of a request before it is sent on, found by a scan of the body's top level.
 /// Everything else stays bytes.
@@ -15,7 +15,7 @@ use crate::{Error, Losses, Pipe, UpstreamError, anthropic, openai_chat};
 pub struct Head {
     /// The `model` the caller wrote.
     pub model: Arc<str>,
-    /// Where its JSON string stands in the body, quotes included.
+    /// Where its JSON string stands in the body, quotes included; empty where the path says it.
     pub model_span: Range<usize>,
     /// Whether the caller asked for a stream.
     pub stream: bool,
@@ -35,6 +35,15 @@ pub struct Head {
     pub include_usage: bool,
     /// Where the value of `stream_options` stands, if it is there (dialects without the field: never).
     pub stream_options_span: Option<Range<usize>>,
+}
+
+/// What a request's path says, in a dialect that says it there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Asked<'a> {
+    /// The model.
+    pub model: Option<&'a str>,
+    /// Whether to stream the reply.
+    pub stream: bool,
 }
 
 /// What must change in a request that otherwise passes byte for byte (design §9).
@@ -60,6 +69,8 @@ pub struct Quirks {
     pub no_stream_options: bool,
     /// The model knows thinking by a budget of tokens only (Claude before 4.6): a level of effort becomes a budget.
     pub thinking_by_budget: bool,
+    /// The model wants a signature with each call of a tool that is sent back (Gemini from 3 on).
+    pub signed_calls: bool,
     /// The model refuses `temperature`, `top_p` and `top_k` (Claude from Opus 4.7 on): they become losses.
     pub no_sampling: bool,
 }
@@ -103,13 +114,13 @@ pub trait Codec: Send + Sync {
     fn dialect(&self) -> Dialect;
 
     /// Reads what the gateway must know, and proves that the body is one JSON object.
-    fn head(&self, body: &[u8]) -> Result<Head, Error>;
+    fn head(&self, body: &[u8], asked: &Asked<'_>) -> Result<Head, Error>;
 
     /// The same request with `edits` spliced in; every other byte stays as it was. With nothing to change the
     /// result equals `body`.
     fn edit_request(&self, body: &[u8], head: &Head, edits: &Edits<'_>, quirks: Quirks) -> Vec<u8>;
 
-    /// Reads the whole request into the superset.
+    /// Reads the whole request into the superset, but for what the path says.
     fn read_request<'a>(&self, body: &'a [u8]) -> Result<Chat<'a>, Error>;
 
     /// Writes a request for a target that speaks this dialect. Fields it cannot say are losses; an error only
@@ -161,5 +172,6 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
         Dialect::OpenaiChat => &openai_chat::OpenaiChat,
         Dialect::Anthropic => &anthropic::Anthropic,
+        Dialect::Gemini => &gemini::Gemini,
     }
 }

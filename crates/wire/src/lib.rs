@@ -10,6 +10,7 @@
 mod anthropic;
 mod codec;
 mod error;
+mod gemini;
 mod losses;
 mod openai_chat;
 mod pipe;
@@ -20,7 +21,7 @@ pub mod json;
 pub mod sse;
 pub mod stream;
 
-pub use codec::{Codec, Edits, Head, Listing, Quirks, ReplyFacts, Written, codec};
+pub use codec::{Asked, Codec, Edits, Head, Listing, Quirks, ReplyFacts, Written, codec};
 pub use error::{Error, UpstreamError};
 pub use losses::Losses;
 pub use pipe::{Facts, Fault, Pipe, translate};

@@ -53,6 +53,10 @@ pub trait Pipe: Send {
     /// error in the same bytes do come out.
     fn push(&mut self, bytes: Bytes, out: &mut Vec<Bytes>) -> Result<(), Fault>;
 
+    /// Takes the end of the bytes. A dialect without a terminal event is complete here or never; what was held for that
+    /// moment comes out.
+    fn end(&mut self, out: &mut Vec<Bytes>);
+
     /// What is known so far.
     fn facts(&self) -> &Facts;
 }
@@ -97,6 +101,22 @@ impl Pipe for Translation {
             out.push(Bytes::from(written));
         }
         result
+    }
+
+    fn end(&mut self, out: &mut Vec<Bytes>) {
+        let Self { reader, writer, facts, broken, .. } = self;
+        if *broken || facts.terminal || facts.error.is_some() {
+            return;
+        }
+        let mut written = Vec::new();
+        reader.end(&mut |event| {
+            facts.learn(&event);
+            writer.push(&event, &mut written);
+        });
+        facts.losses.absorb(writer.take_losses());
+        if !written.is_empty() {
+            out.push(Bytes::from(written));
+        }
     }
 
     fn facts(&self) -> &Facts {

@@ -62,6 +62,8 @@ pub enum Event<'a> {
         id: Cow<'a, str>,
         /// The tool's name.
         name: Cow<'a, str>,
+        /// Proof of the thinking behind the call, for the vendor that wrote it.
+        signature: Option<Cow<'a, str>>,
     },
     /// More of a tool call's JSON arguments.
     ToolArguments {
@@ -96,6 +98,9 @@ pub enum Event<'a> {
 pub trait StreamReader: Send {
     /// Takes one frame and gives the events in it, in order.
     fn push(&mut self, frame: &sse::Frame<'_>, events: &mut dyn FnMut(Event<'_>)) -> Result<(), Fault>;
+
+    /// Takes the end of the bytes. Only a dialect without a terminal event has events left to give then.
+    fn end(&mut self, _events: &mut dyn FnMut(Event<'_>)) {}
 
     /// Takes the losses noted since the last call: what stood in frames and no event can say.
     fn take_losses(&mut self) -> Losses {

@@ -17,6 +17,8 @@ pub(crate) enum Verdict {
     Pass,
     /// It does not pass; the stream goes on.
     Withhold,
+    /// It passes with what comes next, or with the end.
+    Hold,
     /// It passes and is the last.
     PassAndEnd,
     /// It does not pass, nor does anything after it.
@@ -30,6 +32,9 @@ pub(crate) trait Watch: Send {
 
     /// Called once after the events of each push: the place to read what need not be read event by event.
     fn settle(&mut self) {}
+
+    /// Called at the end of the bytes, in a dialect without a terminal event.
+    fn end(&mut self) {}
 
     /// What is known so far.
     fn facts(&self) -> &Facts;
@@ -54,6 +59,8 @@ pub(crate) struct Tap<W> {
     /// How far `held` is known to hold no end of an event.
     scan: Scan,
     joined: String,
+    /// An event that passes with what comes next.
+    late: Option<Bytes>,
     begun: bool,
     over: bool,
 }
@@ -62,7 +69,7 @@ impl<W: Watch> Tap<W> {
     /// A tap at the start of a stream.
     pub(crate) fn new(watch: W) -> Self {
         let (held, joined) = (Vec::new(), String::new());
-        Self { watch, held, scan: Scan::default(), joined, begun: false, over: false }
+        Self { watch, held, scan: Scan::default(), joined, late: None, begun: false, over: false }
     }
 
     /// Everything not yet looked at, once it holds a whole event.
@@ -87,8 +94,17 @@ impl<W: Watch> Tap<W> {
                 Ok(None) => break Ok(()),
                 Err(fault) => break Err(fault),
             };
+            if verdict != Verdict::Stop {
+                out.extend(self.late.take());
+            }
             match verdict {
                 Verdict::Pass => at += length,
+                Verdict::Hold => {
+                    give(buffer, kept, at, out);
+                    self.late = buffer.get(at..at + length).map(|event| buffer.slice_ref(event));
+                    at += length;
+                    kept = at;
+                }
                 Verdict::Withhold => {
                     give(buffer, kept, at, out);
                     at += length;
@@ -159,6 +175,13 @@ impl<W: Watch> Pipe for Tap<W> {
         self.over |= result.is_err();
         self.watch.settle();
         result
+    }
+
+    fn end(&mut self, out: &mut Vec<Bytes>) {
+        if !self.over {
+            self.watch.end();
+            out.extend(self.late.take());
+        }
     }
 
     fn facts(&self) -> &Facts {

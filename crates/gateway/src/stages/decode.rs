@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use stepwell_config::ServerSettings;
 use stepwell_http1::{Broken, Headers, RequestHead};
 use stepwell_types::{Code, Dialect, Endpoint, Failure};
-use stepwell_wire::{Codec, Head, codec, json};
+use stepwell_wire::{Asked, Codec, Head, codec, json};
 use tokio::time::{Instant, timeout_at};
 
 use crate::door::CallDoor;
@@ -38,7 +38,7 @@ pub(crate) async fn call(
     open.record.request_bytes = body.len() as u64;
     json::check_depth(&body, limits.json_depth)?;
     let codec = codec(door.dialect);
-    let head = codec.head(&body)?;
+    let head = codec.head(&body, &Asked { model: door.model.as_deref(), stream: door.stream })?;
     open.record.requested_model = head.model.clone();
     open.record.streamed = head.stream;
     Ok(Call { endpoint: door.endpoint, dialect: door.dialect, codec, headers, body, head })

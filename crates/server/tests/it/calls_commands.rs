@@ -23,7 +23,11 @@ async fn check_says_ok_or_every_mistake_with_its_place() {
     let dir = dir_with(&config("", &sim.providers()));
     let ran = run(&dir, &["check"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    assert!(ran.out.contains("stepwell.toml: ok") && ran.out.contains("providers: ant, oai"), "{}", ran.out);
+    assert!(
+        ran.out.contains("stepwell.toml: ok") && ran.out.contains("providers: ant, gem, oai"),
+        "{}",
+        ran.out
+    );
     let ran = run(&dir, &["check", "--json"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     let body = read(&ran.out);

@@ -8,7 +8,7 @@ use stepwell_types::{Code, Dialect};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::faults::{amount, check_error};
+use crate::faults::{amount, check_error, placed};
 use crate::harness::{Simulator, Stepwell, call_of, closed_port, eventually, provider};
 use crate::harness_client::{End, ask, question};
 
@@ -55,13 +55,15 @@ fn kind(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::OpenaiChat => "openai",
         Dialect::Anthropic => "anthropic",
+        Dialect::Gemini => "gemini",
     }
 }
 
 fn other(dialect: Dialect) -> Dialect {
     match dialect {
         Dialect::OpenaiChat => Dialect::Anthropic,
-        Dialect::Anthropic => Dialect::OpenaiChat,
+        Dialect::Anthropic => Dialect::Gemini,
+        Dialect::Gemini => Dialect::OpenaiChat,
     }
 }
 
@@ -69,6 +71,7 @@ fn good(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::OpenaiChat => "oai",
         Dialect::Anthropic => "ant",
+        Dialect::Gemini => "gem",
     }
 }
 
@@ -88,7 +91,11 @@ fn broken_providers(sim: &Simulator) -> String {
             text += &if fault == "dead" {
                 provider(&name, kind(dialect), dead, "")
             } else {
-                sim.provider(&name, kind(dialect), &format!("headers = {{ x-sim-fault = \"{fault}\" }}"))
+                sim.provider(
+                    &name,
+                    kind(dialect),
+                    &format!("headers = {{ x-sim-fault = \"{}\" }}", placed(fault, dialect)),
+                )
             };
             let second = good(other(dialect));
             writeln!(text, "[routes.to-{name}]\ntargets = [\"{name}/small\", \"{second}/large\"]").unwrap();

@@ -44,7 +44,7 @@ async fn outcome(name: &str, answer: String, stream: bool, status: u16, code: &s
             assert_eq!(record["outcome"], "failed", "{seen}");
         }
     }
-    assert_eq!(scripted.seen().len(), 2, "{name}");
+    assert_eq!(scripted.seen().len(), Dialect::ALL.len(), "{name}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

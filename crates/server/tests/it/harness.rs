@@ -62,7 +62,9 @@ impl Simulator {
 
     /// The providers `oai` and `ant`, both at this simulator, priced as it prices.
     pub(crate) fn providers(&self) -> String {
-        self.provider("oai", "openai", "") + &self.provider("ant", "anthropic", "")
+        self.provider("oai", "openai", "")
+            + &self.provider("ant", "anthropic", "")
+            + &self.provider("gem", "gemini", "")
     }
 
     /// A provider at this simulator. `lines` are more of its keys.
@@ -79,7 +81,7 @@ impl Drop for Simulator {
 
 /// A provider of the given kind at `address`. `lines` are more of its keys.
 pub(crate) fn provider(name: &str, kind: &str, address: SocketAddr, lines: &str) -> String {
-    let path = if kind == "anthropic" { "" } else { "/v1" };
+    let path = if kind == "openai" { "/v1" } else { "" };
     format!(
         "[providers.{name}]\nkind = \"{kind}\"\nbase_url = \"http://{address}{path}\"\n\
          api_key = \"literal:key-of-{name}\"\nmodels = [\"small\", \"large\"]\n\

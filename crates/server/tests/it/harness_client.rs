@@ -53,12 +53,12 @@ impl Reply {
 
     /// The code of an error in our words, wherever the dialect puts it.
     pub(crate) fn code(&self) -> String {
-        self.json()["error"]["code"].as_str().unwrap_or_else(|| panic!("no code: {}", self.text())).to_owned()
+        code_in(&self.json()).unwrap_or_else(|| panic!("no code: {}", self.text()))
     }
 
     /// The events of a stream: name and data.
     pub(crate) fn events(&self) -> Vec<(String, String)> {
-        let text = self.text();
+        let text = self.text().replace("\r\n", "\n");
         let blocks = text.split_terminator("\n\n").filter(|block| !block.starts_with(':'));
         let field = |block: &str, name: &str| {
             block.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned()
@@ -74,9 +74,10 @@ impl Reply {
         let is_terminal = |at: usize| match dialect {
             Dialect::OpenaiChat => events[at].1 == "[DONE]",
             Dialect::Anthropic => events[at].0 == "message_stop" || data[at]["type"] == "message_stop",
+            Dialect::Gemini => data[at]["candidates"][0]["finishReason"].is_string(),
         };
         let is_error = |at: usize| match dialect {
-            Dialect::OpenaiChat => data[at]["error"].is_object(),
+            Dialect::OpenaiChat | Dialect::Gemini => data[at]["error"].is_object(),
             Dialect::Anthropic => events[at].0 == "error" && data[at]["type"] == "error",
         };
         let terminals = (0..events.len()).filter(|at| is_terminal(*at)).count();
@@ -84,10 +85,7 @@ impl Reply {
         let Some(last) = events.len().checked_sub(1).filter(|_| self.is_whole) else { return End::Broken };
         match (terminals, errors) {
             (1, 0) if is_terminal(last) => End::Complete,
-            (0, 1) if is_error(last) => {
-                let code = data[last]["error"]["code"].as_str().unwrap_or_default();
-                End::Error(code.to_owned())
-            }
+            (0, 1) if is_error(last) => End::Error(code_in(&data[last]).unwrap_or_default()),
             _ => End::Broken,
         }
     }
@@ -99,6 +97,7 @@ impl Reply {
             let text = match dialect {
                 Dialect::OpenaiChat => &body["choices"][0]["message"]["content"],
                 Dialect::Anthropic => &body["content"][0]["text"],
+                Dialect::Gemini => &body["candidates"][0]["content"]["parts"][0]["text"],
             };
             return text.as_str().unwrap_or_default().to_owned();
         }
@@ -108,11 +107,22 @@ impl Reply {
             let text = match dialect {
                 Dialect::OpenaiChat => &data["choices"][0]["delta"]["content"],
                 Dialect::Anthropic => &data["delta"]["text"],
+                Dialect::Gemini => &data["candidates"][0]["content"]["parts"][0]["text"],
             };
             text.as_str().unwrap_or_default().to_owned()
         };
         pieces.map(text).collect()
     }
+}
+
+/// What an error says in our words, wherever its dialect has them: code, call and docs.
+pub(crate) fn words_of(body: &Value) -> &Value {
+    let error = &body["error"];
+    if error["details"].is_array() { &error["details"][0]["metadata"] } else { error }
+}
+
+fn code_in(body: &Value) -> Option<String> {
+    words_of(body)["code"].as_str().map(str::to_owned)
 }
 
 /// A reply whose head has come and whose body is still to be read.
@@ -189,12 +199,28 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> Reply {
     send(address, "GET", path, &[], "").await
 }
 
-/// The path of a dialect's chat endpoint.
+/// The dialects whose body says everything: their path is the same for every call.
+pub(crate) const BY_BODY: [Dialect; 2] = [Dialect::OpenaiChat, Dialect::Anthropic];
+
+/// The path of a dialect's chat endpoint; where it names the model, of `oai/small`.
 pub(crate) const fn path_of(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::OpenaiChat => "/v1/chat/completions",
         Dialect::Anthropic => "/v1/messages",
+        Dialect::Gemini => "/v1beta/models/oai/small:generateContent",
     }
+}
+
+/// The path and the body of a [`question`] as they are sent.
+pub(crate) fn sent(dialect: Dialect, question: &Value) -> (String, String) {
+    if dialect != Dialect::Gemini {
+        return (path_of(dialect).to_owned(), question.to_string());
+    }
+    let mut body = question.clone();
+    let fields = body.as_object_mut().unwrap();
+    let (model, stream) = (fields.remove("model").unwrap(), fields.remove("stream").unwrap());
+    let method = if stream == true { "streamGenerateContent?alt=sse" } else { "generateContent" };
+    (format!("/v1beta/models/{}:{method}", model.as_str().unwrap()), body.to_string())
 }
 
 /// The headers an SDK of the dialect sends.
@@ -208,14 +234,24 @@ pub(crate) const fn headers_of(dialect: Dialect) -> &'static [(&'static str, &'s
             ("x-api-key", "sk-of-the-client"),
             ("anthropic-version", "2023-06-01"),
         ],
+        Dialect::Gemini => &[("content-type", "application/json"), ("x-goog-api-key", "sk-of-the-client")],
     }
 }
 
-/// A request with one user message. What the text says in double brackets steers the simulator.
+/// A request with one user message. What the text says in double brackets steers the simulator. Model and stream stand in
+/// it for every dialect: [`sent`] puts them where they belong.
 pub(crate) fn question(dialect: Dialect, model: &str, stream: bool, text: &str) -> Value {
     let limit = match dialect {
         Dialect::OpenaiChat => "max_completion_tokens",
         Dialect::Anthropic => "max_tokens",
+        Dialect::Gemini => {
+            return serde_json::json!({
+                "model": model,
+                "stream": stream,
+                "contents": [{"role": "user", "parts": [{"text": text}]}],
+                "generationConfig": {"maxOutputTokens": 4_000},
+            });
+        }
     };
     serde_json::json!({
         "model": model,
@@ -244,7 +280,8 @@ pub(crate) async fn start(
 ) -> Open {
     let mut headers = headers_of(dialect).to_vec();
     headers.extend_from_slice(extra);
-    open(address, "POST", path_of(dialect), &headers, body.to_string()).await
+    let (path, body) = sent(dialect, body);
+    open(address, "POST", &path, &headers, body).await
 }
 
 /// Writes bytes as they are, and reads until the other side hangs up or has answered with a whole body.

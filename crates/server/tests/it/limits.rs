@@ -8,7 +8,7 @@ use stepwell_types::{Code, Dialect};
 
 use crate::faults::check_error;
 use crate::harness::{Simulator, Stepwell, call_of};
-use crate::harness_client::{Reply, ask, headers_of, path_of, question, raw, send};
+use crate::harness_client::{BY_BODY, Reply, ask, headers_of, path_of, question, raw, send};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -77,7 +77,7 @@ async fn nesting_is_bounded_before_anything_parses_it() {
         )
     };
     for depth in [65, 1_000, 100_000, 1_000_000] {
-        for client in Dialect::ALL {
+        for client in BY_BODY {
             let reply = send(stepwell.api, "POST", path_of(client), headers_of(client), nested(depth)).await;
             assert_eq!(reply.status, 400, "{depth}");
             check_error(client, &reply, Code::JsonTooDeep, &reply.text());
@@ -105,7 +105,7 @@ async fn a_body_that_is_no_request_is_refused_with_what_is_wrong() {
         ("{\"model\":\"nobody/has-it\",\"messages\":[]}", Code::ModelNotFound),
         ("{\"model\":\"unheard-of\",\"messages\":[]}", Code::ModelNotFound),
     ] {
-        for client in Dialect::ALL {
+        for client in BY_BODY {
             let reply = send(stepwell.api, "POST", path_of(client), headers_of(client), body).await;
             let seen = format!("{body}: {} {}", reply.status, reply.text());
             assert_eq!(reply.status, code.status(), "{seen}");

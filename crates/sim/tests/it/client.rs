@@ -59,7 +59,8 @@ impl Got {
 
     /// The events of a stream, each with its name and data.
     pub(crate) fn events(&self) -> Vec<(String, String)> {
-        let text = self.text();
+        // Google ends its lines with CR LF.
+        let text = self.text().replace("\r\n", "\n");
         let field = |block: &str, name: &str| {
             block.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned()
         };
@@ -157,6 +158,22 @@ impl Server {
         self.send("POST", "/v1/messages", &all, &body.to_string()).await
     }
 
+    pub(crate) async fn gemini(&self, body: &Value) -> Got {
+        self.gemini_with(&[], "small:generateContent", body).await.unwrap()
+    }
+
+    /// Calls a method of a model: `small:streamGenerateContent?alt=sse`.
+    pub(crate) async fn gemini_with(
+        &self,
+        headers: &[(&str, &str)],
+        call: &str,
+        body: &Value,
+    ) -> Result<Got, NoAnswer> {
+        let mut all = vec![("x-goog-api-key", "sk-test"), ("content-type", "application/json")];
+        all.extend_from_slice(headers);
+        self.send("POST", &format!("/v1beta/models/{call}"), &all, &body.to_string()).await
+    }
+
     /// Waits until so many requests have ended, and tells of the last.
     pub(crate) async fn ended(&self, requests: u64) -> OracleEntry {
         let wait = async {
@@ -177,6 +194,11 @@ pub(crate) fn chat(text: &str) -> Value {
 /// A plain request in Anthropic's dialect.
 pub(crate) fn message(text: &str) -> Value {
     json!({"model": "small", "max_tokens": 100, "messages": [{"role": "user", "content": text}]})
+}
+
+/// A plain request in Gemini's dialect.
+pub(crate) fn content(text: &str) -> Value {
+    json!({"contents": [{"role": "user", "parts": [{"text": text}]}]})
 }
 
 /// `value` with more members.

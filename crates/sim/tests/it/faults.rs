@@ -1,10 +1,10 @@
-//! The list of faults, streamed and not, in both dialects: what is on the wire, and what the account says.
+//! The list of faults, streamed and not, in every dialect: what is on the wire, and what the account says.
 
 use serde_json::{Value, json};
 use stepwell_sim::{Ended, Fault, Scripted, SimOptions, Timing};
 use stepwell_types::Dialect;
 
-use crate::client::{Got, NoAnswer, Server, chat, message, start, start_with, with};
+use crate::client::{Got, NoAnswer, Server, chat, content, message, start, start_with, with};
 
 async fn ask(server: &Server, dialect: Dialect, stream: bool, fault: &str) -> Result<Got, NoAnswer> {
     let text = "draw water [[sim:tokens=8]]";
@@ -13,6 +13,10 @@ async fn ask(server: &Server, dialect: Dialect, stream: bool, fault: &str) -> Re
     match dialect {
         Dialect::OpenaiChat => server.openai_with(&fault, &with(chat(text), more)).await,
         Dialect::Anthropic => server.anthropic_with(&fault, &with(message(text), more)).await,
+        Dialect::Gemini => {
+            let call = if stream { "small:streamGenerateContent?alt=sse" } else { "small:generateContent" };
+            server.gemini_with(&fault, call, &content(text)).await
+        }
     }
 }
 
@@ -26,7 +30,15 @@ fn looks_whole(dialect: Dialect, stream: bool, got: &Got) -> bool {
         (false, _) => serde_json::from_slice::<Value>(&got.body).is_ok(),
         (true, Dialect::OpenaiChat) => text.ends_with("data: [DONE]\n\n") && !text.contains("garbage"),
         (true, Dialect::Anthropic) => text.contains("event: message_stop") && !text.contains("garbage"),
+        (true, Dialect::Gemini) => text.contains("\"finishReason\"") && !text.contains("garbage"),
     }
+}
+
+/// A stream that is a list, with a fault.
+async fn ask_for_list(server: &Server, fault: &str) -> Got {
+    let fault = [("x-sim-fault", fault)];
+    let ask = content("draw water [[sim:tokens=8]]");
+    server.gemini_with(&fault, "small:streamGenerateContent", &ask).await.unwrap()
 }
 
 /// What a fault does to a reply.
@@ -77,7 +89,7 @@ const TABLE: &[(&str, Seen, Seen, Ended)] = &[
 ];
 
 #[tokio::test]
-async fn every_fault_does_what_it_says_streamed_or_not_in_both_dialects() {
+async fn every_fault_does_what_it_says_streamed_or_not_in_every_dialect() {
     let server = start().await;
     let mut requests = 0;
     for dialect in Dialect::ALL {
@@ -176,6 +188,71 @@ async fn error_statuses_have_the_dialects_body() {
     );
     let got = ask(&server, Dialect::OpenaiChat, true, "html 503").await.unwrap();
     assert_eq!((got.status.as_u16(), &got.headers["content-type"]), (503, &"text/html".parse().unwrap()));
+}
+
+#[tokio::test]
+async fn a_stream_of_gemini_breaks_in_its_own_shapes() {
+    let server = start().await;
+    let overload = json!({"error": {
+        "code": 503,
+        "message": "The model is overloaded. Please try again later.",
+        "status": "UNAVAILABLE",
+    }});
+    let got = ask(&server, Dialect::Gemini, true, "stream-error").await.unwrap();
+    assert_eq!(got.data(), std::slice::from_ref(&overload));
+    assert_eq!(server.ended(1).await.billed.as_nanos(), 0);
+    let got = ask(&server, Dialect::Gemini, true, "stream-error 3").await.unwrap();
+    assert!(got.complete && got.text().ends_with("}\r\n\r\n"));
+    assert_eq!((got.data().len(), &got.data()[3]), (4, &overload));
+    let entry = server.ended(2).await;
+    assert_eq!((entry.ended, entry.billed_usage.output_tokens), (Ended::CutByFault, 3));
+    assert_eq!(ask(&server, Dialect::Gemini, false, "stream-error").await.unwrap().json(), overload);
+    for (fault, steps) in [("stream-error", 1), ("stream-error 3", 4)] {
+        let list = ask_for_list(&server, fault).await.json();
+        assert_eq!(list.as_array().unwrap().len(), steps);
+        assert_eq!(list[steps - 1], overload);
+    }
+    for fault in ["eof 3", "garbage 0", "garbage 3", "garbage-sse 3"] {
+        let got = ask_for_list(&server, fault).await;
+        assert!(got.complete && serde_json::from_slice::<Value>(&got.body).is_err(), "{fault}");
+    }
+    let got = ask(&server, Dialect::Gemini, true, "cut 3").await.unwrap();
+    assert!(!got.complete && got.data().len() == 3);
+}
+
+#[tokio::test]
+async fn error_statuses_have_geminis_body() {
+    let server = start().await;
+    let names = [
+        (400, "INVALID_ARGUMENT"),
+        (401, "UNAUTHENTICATED"),
+        (403, "PERMISSION_DENIED"),
+        (404, "NOT_FOUND"),
+        (500, "INTERNAL"),
+        (503, "UNAVAILABLE"),
+        (504, "DEADLINE_EXCEEDED"),
+    ];
+    for (status, name) in names {
+        let got = ask(&server, Dialect::Gemini, false, &format!("status {status}")).await.unwrap();
+        assert_eq!(got.json()["error"]["status"], name);
+        assert_eq!(got.json()["error"]["code"], status);
+    }
+    let got = ask(&server, Dialect::Gemini, true, "rate-limit 7").await.unwrap();
+    assert_eq!(got.status, 429);
+    assert!(!got.headers.contains_key("retry-after"));
+    let error = &got.json()["error"];
+    assert_eq!(error["status"], "RESOURCE_EXHAUSTED");
+    let quota = &error["details"][0];
+    assert_eq!(quota["@type"], "type.googleapis.com/google.rpc.QuotaFailure");
+    assert_eq!(quota["violations"][0]["quotaId"], "GenerateRequestsPerMinutePerProjectPerModel");
+    let retry = json!({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "7s"});
+    assert_eq!(error["details"][1], retry);
+    let got = ask(&server, Dialect::Gemini, true, "status 429 ABORTED").await.unwrap();
+    let error = &got.json()["error"];
+    assert_eq!((&error["status"], error["details"].as_array().unwrap().len()), (&json!("ABORTED"), 1));
+    // A stream that is a list fails as one.
+    let got = ask_for_list(&server, "status 500").await;
+    assert_eq!((got.status.as_u16(), &got.json()[0]["error"]["status"]), (500, &json!("INTERNAL")));
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,6 +7,8 @@ mod client;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod gemini;
+#[cfg(test)]
 mod openai;
 #[cfg(test)]
 mod oracle;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use stepwell_sim::{Ended, ModelOptions, Prices, SimOptions};
 use stepwell_types::{Dialect, Endpoint, NanoUsd};
 
-use crate::client::{chat, message, start, start_with, with};
+use crate::client::{chat, content, message, start, start_with, with};
 
 #[tokio::test]
 async fn an_entry_agrees_with_the_reply_it_is_of() {
@@ -49,6 +49,39 @@ async fn cached_input_is_billed_at_its_own_prices() {
     assert_eq!(second.usage.cache_read_tokens, 2_204);
     // 2,204 tokens at a nano-dollar per million are less than half a nano-dollar.
     assert_eq!(second.billed.as_nanos(), 5);
+}
+
+#[tokio::test]
+async fn an_entry_agrees_with_a_reply_of_geminis_and_its_cached_prompt() {
+    let server = start().await;
+    let thinking = json!({"generationConfig": {"thinkingConfig": {"thinkingLevel": "low"}}});
+    let ask = with(content(&"abcd".repeat(2_000)), thinking);
+    for (requests, cached) in [(1, 0), (2, 1_920)] {
+        let reply = server.gemini(&ask).await.json();
+        let entry = server.ended(requests).await;
+        assert_eq!(entry.id, reply["responseId"].as_str().unwrap());
+        assert_eq!((entry.dialect, entry.endpoint), (Dialect::Gemini, Endpoint::Chat));
+        assert_eq!((entry.model.as_deref(), entry.status), (Some("small"), Some(200)));
+        let tokens = |name: &str| reply["usageMetadata"][name].as_u64().unwrap_or(0);
+        assert_eq!(tokens("promptTokenCount"), 2_004);
+        assert_eq!(tokens("cachedContentTokenCount"), cached);
+        assert_eq!(tokens("thoughtsTokenCount"), 16);
+        let total = ["promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount"].map(tokens);
+        assert_eq!(tokens("totalTokenCount"), total.iter().sum::<u64>());
+        assert_eq!(entry.usage.input_tokens, tokens("promptTokenCount"));
+        assert_eq!(entry.usage.cache_read_tokens, cached);
+        assert_eq!(entry.usage.output_tokens, tokens("candidatesTokenCount") + 16);
+        assert_eq!(entry.usage.reasoning_tokens, 16);
+        let cost = (2_004 - cached) * 150 + cached * 75 + entry.usage.output_tokens * 600;
+        assert_eq!(entry.billed, NanoUsd::from_nanos(i64::try_from(cost).unwrap()));
+    }
+    server.gemini_with(&[], "small:streamGenerateContent?alt=sse", &ask).await.unwrap();
+    let streamed = server.ended(3).await;
+    assert_eq!((streamed.streamed, streamed.usage), (true, server.ended(2).await.usage));
+    let counted = server.gemini_with(&[], "small:countTokens", &content("x")).await.unwrap();
+    assert_eq!(counted.status, 200);
+    let entry = server.ended(4).await;
+    assert_eq!((entry.endpoint, entry.billed), (Endpoint::CountTokens, NanoUsd::ZERO));
 }
 
 #[tokio::test]

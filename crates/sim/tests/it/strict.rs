@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::client::{chat, function, message, start, with};
+use crate::client::{chat, content, function, message, start, with};
 
 /// Each change to a good request, and what the refusal says.
 fn openai_mistakes() -> Vec<(Value, &'static str)> {
@@ -254,6 +254,277 @@ async fn anthropic_mistakes_are_refused_by_name() {
     assert_eq!(unknown.json()["error"], json!({"type": "not_found_error", "message": "model: gone"}));
 }
 
+fn gemini_mistakes() -> Vec<(Value, &'static str)> {
+    let parts = |parts: Value| json!({"contents": [{"parts": parts}]});
+    let user = || json!({"role": "user", "parts": [{"text": "x"}]});
+    let call = |name: &str| json!({"role": "model", "parts": [{"functionCall": {"name": name, "args": {}}}]});
+    let answer = |name: &str| json!({"functionResponse": {"name": name, "response": {}}});
+    let answers = |list: Vec<Value>| json!({"role": "user", "parts": list});
+    let contents = |list: Vec<Value>| json!({ "contents": list });
+    let unequal = "number of function response parts is equal to the number of function call parts";
+    vec![
+        (json!({"max_token": 1}), "Unknown name \"max_token\": Cannot find field."),
+        (json!({"contents": []}), "GenerateContentRequest.contents: contents is not specified"),
+        (json!({"contents": null}), "contents is not specified"),
+        (json!({"contents": "hi"}), "v1beta.Content), \"hi\""),
+        (contents(vec![json!({"role": "user"})]), "contents[0].parts: contents.parts must not be empty."),
+        (contents(vec![json!({"role": "assistant", "parts": [{"text": "x"}]})]), "valid role: user, model."),
+        (parts(json!([{"text": "x", "mood": 1}])), "Unknown name \"mood\" at 'contents[0].parts[0]': Cannot"),
+        (parts(json!([{"text": 5}])), "Invalid value at 'contents[0].parts[0].text' (TYPE_STRING), 5"),
+        (parts(json!([{"thought": true}])), "oneof field 'data' must have one initialized field"),
+        (
+            parts(json!([{"text": "x", "inlineData": {"mimeType": "image/png", "data": "aGVsbG8="}}])),
+            "oneof field 'data' is already set. Cannot set 'inline_data'",
+        ),
+        (
+            parts(json!([{"text": "x", "thoughtSignature": "?"}])),
+            "(TYPE_BYTES), Base64 decoding failed for \"?\"",
+        ),
+        (
+            parts(
+                json!([{"inlineData": {"mimeType": "image/png", "mime_type": "image/png", "data": "aGVsbG8="}}]),
+            ),
+            "is set twice",
+        ),
+        (
+            parts(json!([{"inlineData": {"mimeType": "image/gif", "data": "aGVsbG8="}}])),
+            "Unsupported MIME type: image/gif",
+        ),
+        (
+            parts(json!([{"inline_data": {"mimeType": "image/png"}}])),
+            "inline_data.data: data must not be empty",
+        ),
+        (parts(json!([{"fileData": {"fileUri": "cat.png"}}])), "unsupported file uri"),
+        (
+            contents(vec![user(), call("bad name")]),
+            "function_call.name: [FIELD_INVALID] Invalid function name.",
+        ),
+        (contents(vec![call("t")]), "function call turn comes immediately after a user turn"),
+        (contents(vec![user(), call("t")]), unequal),
+        (contents(vec![user(), call("t"), user()]), unequal),
+        (contents(vec![user(), call("t"), call("t")]), unequal),
+        (contents(vec![user(), call("t"), answers(vec![answer("u")])]), unequal),
+        (
+            contents(vec![user(), call("t"), answers(vec![answer("t"), answer("t")])]),
+            "function response turn comes immediately after a function call turn",
+        ),
+        (contents(vec![answers(vec![answer("t")])]), "comes immediately after a function call turn"),
+        (
+            contents(vec![user(), call("t"), answers(vec![json!({"functionResponse": {"name": "t"}})])]),
+            "function_response.response: response is not specified",
+        ),
+        (
+            contents(vec![
+                user(),
+                call("t"),
+                answers(vec![json!({"functionResponse": {"name": "t", "response": []}})]),
+            ]),
+            "(type.googleapis.com/google.protobuf.Struct), []",
+        ),
+        (parts(json!([{"functionCall": {"name": "t"}}])), "are of the role 'model'"),
+        (
+            json!({"systemInstruction": {"parts": [{"fileData": {"fileUri": "https://example.com/a"}}]}}),
+            "system_instruction only supports text",
+        ),
+        (parts(json!([{"text": "[[fault:explode]]"}])), "unknown fault"),
+        (parts(json!([{"text": "[[finish:stop]]"}])), "is not a reason that gemini may be asked"),
+    ]
+}
+
+fn gemini_mistakes_of_tools() -> Vec<(Value, &'static str)> {
+    let declared = |list: Value| json!({"tools": [{"functionDeclarations": list}]});
+    let taking = |schema: Value| declared(json!([{"name": "t", "parameters": schema}]));
+    let calling = |config: Value| {
+        with(declared(json!([{"name": "t"}])), json!({"toolConfig": {"functionCallingConfig": config}}))
+    };
+    vec![
+        (json!({"tools": [{"function": {"name": "t"}}]}), "Unknown name \"function\" at 'tools[0]'"),
+        (declared(json!([{"description": "x"}])), "function_declarations[0].name: name must not be empty"),
+        (declared(json!([{"name": "1t"}])), "Must start with a letter"),
+        (declared(json!([{"name": "t"}, {"name": "t"}])), "Duplicate function declaration found: t"),
+        (
+            taking(json!({"type": "OBJECT", "properties": {"a": {"type": "STRING", "const": "x"}}})),
+            "Unknown name \"const\" at 'tools[0].function_declarations[0].parameters.properties[0].value'",
+        ),
+        (
+            taking(json!({"type": "OBJECT", "additionalProperties": false})),
+            "Unknown name \"additionalProperties\"",
+        ),
+        (taking(json!({"type": ["OBJECT"]})), "v1beta.Type), [\"OBJECT\"]"),
+        (taking(json!({"type": "STRING"})), "schema should be of OBJECT type"),
+        (taking(json!({"properties": {}})), "parameters.type: must be specified"),
+        (
+            taking(json!({"type": "OBJECT", "properties": {"a": {"type": "ARRAY"}}})),
+            "properties[0].value.items: missing field.",
+        ),
+        (taking(json!({"type": "OBJECT", "required": ["a"]})), "required[0]: property is not defined"),
+        (
+            taking(json!({"type": "OBJECT", "properties": {"a": {"type": "STRING", "format": "uri"}}})),
+            "only 'enum' and 'date-time' are supported",
+        ),
+        (
+            taking(json!({"type": "OBJECT", "properties": {"a": {"type": "INTEGER", "enum": ["1"]}}})),
+            "enum: only allowed for STRING type",
+        ),
+        (
+            declared(
+                json!([{"name": "t", "parameters": {"type": "OBJECT"}, "parametersJsonSchema": {"type": "object"}}]),
+            ),
+            "only one of parameters and parameters_json_schema may be set",
+        ),
+        (
+            json!({"toolConfig": {"functionCallingConfig": {"mode": "ANY"}}}),
+            "config is set without function_declarations",
+        ),
+        (calling(json!({"mode": "SOME"})), "FunctionCallingConfig.Mode), \"SOME\""),
+        (
+            calling(json!({"mode": "AUTO", "allowedFunctionNames": ["t"]})),
+            "should only be set when the mode is",
+        ),
+        (calling(json!({"mode": "ANY", "allowedFunctionNames": ["u"]})), "u is not in function_declarations"),
+        (
+            json!({"safetySettings": [{"category": "HARM_CATEGORY_RUDE", "threshold": "OFF"}]}),
+            "'safety_settings[0].category'",
+        ),
+        (json!({"safetySettings": [{"threshold": "OFF"}]}), "category must be specified"),
+        (json!({"cachedContent": "mine"}), "unexpected cached content name format"),
+        (json!({"labels": {"a": 1}}), "'labels[0].value' (TYPE_STRING), 1"),
+    ]
+}
+
+fn gemini_mistakes_of_generation() -> Vec<(Value, &'static str)> {
+    let config = |config: Value| json!({ "generationConfig": config });
+    let thinking = |thinking: Value| config(json!({ "thinkingConfig": thinking }));
+    vec![
+        (
+            config(json!({"maxTokens": 1})),
+            "Unknown name \"maxTokens\" at 'generation_config': Cannot find field.",
+        ),
+        (config(json!({"topP": 0.5, "top_p": 0.5})), "is set twice"),
+        (config(json!({"temperature": 3})), "temperature must be in the range [0.0, 2.0]."),
+        (config(json!({"temperature": "hot"})), "'generation_config.temperature' (TYPE_FLOAT), \"hot\""),
+        (config(json!({"topK": 1.5})), "'generation_config.top_k' (TYPE_INT32), 1.5"),
+        (config(json!({"topK": 0})), "top_k must be positive"),
+        (config(json!({"maxOutputTokens": 0})), "supported range is from 1 (inclusive) to 16385 (exclusive)"),
+        (config(json!({"maxOutputTokens": 99_999})), "maxOutputTokens value of 99999"),
+        (config(json!({"candidateCount": 2})), "Multiple candidates is not enabled for models/small"),
+        (config(json!({"responseLogprobs": true})), "Logprobs is not enabled for models/small"),
+        (config(json!({"stopSequences": ["1", "2", "3", "4", "5", "6"]})), "at most 5 stop_sequences"),
+        (config(json!({"responseMimeType": "text/html"})), "allowed mimetypes are `text/plain`"),
+        (config(json!({"responseSchema": {"type": "OBJECT"}})), "only allowed when response_mime_type is"),
+        (
+            config(json!({"responseMimeType": "application/json", "responseSchema": {"type": "ARRAY"}})),
+            "generation_config.response_schema.items: missing field.",
+        ),
+        (config(json!({"responseModalities": ["IMAGE"]})), "requested response modalities: image"),
+        (config(json!({"responseModalities": ["SMELL"]})), "GenerationConfig.Modality), \"SMELL\""),
+        (config(json!({"mediaResolution": "HUGE"})), "GenerationConfig.MediaResolution), \"HUGE\""),
+        (config(json!({"speechConfig": {"voice": "x"}})), "Unknown name \"voice\""),
+        (config(json!({"imageConfig": {"size": "x"}})), "Unknown name \"size\""),
+        (
+            thinking(json!({"effort": "low"})),
+            "Unknown name \"effort\" at 'generation_config.thinking_config'",
+        ),
+        (thinking(json!({"thinkingLevel": "huge"})), "ThinkingConfig.ThinkingLevel), \"huge\""),
+        (
+            thinking(json!({"thinkingLevel": "low", "thinkingBudget": 5})),
+            "only set only one of thinking budget and thinking level",
+        ),
+        (thinking(json!({"thinkingBudget": -2})), "thinking budget -2 is invalid"),
+        (
+            thinking(json!({"thinkingBudget": 0, "includeThoughts": true})),
+            "include_thoughts is only enabled when thinking is enabled",
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn gemini_mistakes_are_refused_by_name() {
+    let server = start().await;
+    let all = [gemini_mistakes(), gemini_mistakes_of_tools(), gemini_mistakes_of_generation()].concat();
+    for (change, says) in all {
+        let got = server.gemini(&with(content("x"), change.clone())).await;
+        assert_eq!(got.status, 400, "{change}: {}", got.text());
+        let error = &got.json()["error"];
+        assert!(error["message"].as_str().unwrap().contains(says), "{change}: {error}");
+        assert_eq!((&error["code"], &error["status"]), (&json!(400), &json!("INVALID_ARGUMENT")));
+    }
+    let unknown = json!({"contents": [{"parts": [{"x": 1}]}]});
+    let message =
+        "Invalid JSON payload received. Unknown name \"x\" at 'contents[0].parts[0]': Cannot find field.";
+    let golden = json!({"error": {
+        "code": 400,
+        "message": message,
+        "status": "INVALID_ARGUMENT",
+        "details": [{
+            "@type": "type.googleapis.com/google.rpc.BadRequest",
+            "fieldViolations": [{"field": "contents[0].parts[0]", "description": message}],
+        }],
+    }});
+    assert_eq!(server.gemini(&unknown).await.json(), golden);
+    let got = server.gemini_with(&[], "gone:generateContent", &content("x")).await.unwrap();
+    assert_eq!((got.status.as_u16(), &got.json()["error"]["status"]), (404, &json!("NOT_FOUND")));
+    let got = server.gemini(&json!([])).await;
+    assert!(got.text().contains("Root element must be a message"), "{}", got.text());
+    let listed = server.gemini_with(&[], "small:streamGenerateContent", &unknown).await.unwrap();
+    assert_eq!(listed.json(), json!([golden]));
+}
+
+#[tokio::test]
+async fn everything_gemini_takes_is_taken_by_either_name() {
+    let server = start().await;
+    let camel = json!({
+        "contents": {"parts": [
+            {"text": "look"},
+            {"inlineData": {"mimeType": "image/png", "data": "AAAA"}, "mediaResolution": {"level": "MEDIA_RESOLUTION_LOW"}},
+            {"fileData": {"fileUri": "https://example.com/a.mp4"}, "videoMetadata": {"startOffset": "1s", "fps": 2}},
+        ]},
+        "systemInstruction": {"role": "system", "parts": {"text": "be brief"}},
+        "tools": [
+            {"functionDeclarations": [
+                {"name": "t", "description": "d", "behavior": "BLOCKING", "parameters": {"type": "object", "properties": {
+                    "a": {"type": "STRING", "format": "enum", "enum": ["x"], "nullable": true},
+                }}},
+                {"name": "ns.u:v-w", "parametersJsonSchema": {"type": "object", "additionalProperties": false}, "responseJsonSchema": {}},
+            ]},
+            {"googleSearch": {}}, {"codeExecution": {}}, {"urlContext": {}},
+        ],
+        "toolConfig": {"functionCallingConfig": {"mode": "auto"}},
+        "safetySettings": [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}],
+        "cachedContent": "cachedContents/c1",
+        "labels": {"team": "x"},
+        "generationConfig": {
+            "stopSequences": ["END"], "responseMimeType": "text/plain", "responseModalities": ["TEXT"],
+            "candidateCount": 1, "maxOutputTokens": "64", "temperature": 1, "topP": 0.9, "topK": 40.0, "seed": 7,
+            "presencePenalty": 0.1, "frequencyPenalty": -0.1, "responseLogprobs": false, "logprobs": null,
+            "thinkingConfig": {"includeThoughts": false, "thinkingLevel": "minimal"},
+            "mediaResolution": "MEDIA_RESOLUTION_HIGH",
+            "speechConfig": {"languageCode": "en"}, "imageConfig": {"aspectRatio": "1:1"},
+        },
+    });
+    let got = server.gemini(&camel).await;
+    assert_eq!(got.status, 200, "{}", got.text());
+    assert!(got.text().contains("with 2 images"), "{}", got.text());
+    let text = camel.to_string();
+    let mut snake = String::new();
+    // Names of fields are the only words here that have a capital inside.
+    for (letter, before) in text.chars().zip(std::iter::once(' ').chain(text.chars())) {
+        if letter.is_ascii_uppercase() && before.is_ascii_lowercase() {
+            snake.push('_');
+            snake.push(letter.to_ascii_lowercase());
+        } else {
+            snake.push(letter);
+        }
+    }
+    let snake = snake
+        .replace("additional_properties", "additionalProperties")
+        .replace("cached_contents", "cachedContents");
+    let snake: Value = serde_json::from_str(&snake).unwrap();
+    assert!(snake["generation_config"]["thinking_config"]["thinking_level"].is_string());
+    let got = server.gemini(&snake).await;
+    assert_eq!(got.status, 200, "{}", got.text());
+}
+
 #[tokio::test]
 async fn the_newer_version_of_the_messages_api_takes_no_sampling_parameters_nor_citations_of_a_user() {
     let server = start().await;
@@ -310,6 +581,8 @@ async fn a_body_over_the_limit_is_refused() {
     let got = server.anthropic(&message(&"x".repeat(2_000))).await;
     assert_eq!(got.status, 413);
     assert_eq!(got.json()["error"]["type"], "request_too_large");
+    let got = server.gemini(&content(&"x".repeat(2_000))).await;
+    assert!(got.status == 400 && got.text().contains("exceeds the limit: 1000 bytes"), "{}", got.text());
 }
 
 #[tokio::test]

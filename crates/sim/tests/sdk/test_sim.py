@@ -1,6 +1,6 @@
 """The vendors' own SDKs, current versions, against a running simulator.
 
-    python3 -m venv /tmp/simvenv && /tmp/simvenv/bin/pip install openai anthropic pytest
+    python3 -m venv /tmp/simvenv && /tmp/simvenv/bin/pip install openai anthropic google-genai pytest
     cargo run -p stepwell-sim --example sim -- 127.0.0.1:7099
     SIM_URL=http://127.0.0.1:7099 /tmp/simvenv/bin/pytest crates/sim/tests/sdk/test_sim.py
 
@@ -13,10 +13,12 @@ import os
 import urllib.request
 
 import anthropic
+import google.genai
 import httpx2
 import openai
 import pydantic
 import pytest
+from google.genai import errors, types
 
 URL = os.environ.get("SIM_URL", "http://127.0.0.1:7099")
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -49,6 +51,10 @@ def oai(key="sk-good", **options):
 
 def ant(key="sk-good", **options):
     return anthropic.Anthropic(base_url=URL, api_key=key, max_retries=0, **options)
+
+
+def gem(key="sk-good"):
+    return google.genai.Client(api_key=key, http_options=types.HttpOptions(base_url=URL))
 
 
 def oracle():
@@ -463,3 +469,94 @@ def test_anthropic_models():
     models = [strict(model) for model in ant().models.list()]
     assert {"small", "large"} <= {model.id for model in models}
     assert strict(ant().models.retrieve("large")).id == "large"
+
+
+# --- Gemini ------------------------------------------------------------------------------------------------------
+
+
+def parts(reply):
+    return reply.candidates[0].content.parts or []
+
+
+def test_gemini_plain_and_streamed():
+    config = types.GenerateContentConfig(
+        system_instruction="be brief",
+        temperature=0.3,
+        thinking_config=types.ThinkingConfig(include_thoughts=True, thinking_level="LOW"),
+    )
+    client = gem()
+    ask = dict(model="small", contents="hello well", config=config)
+    whole = client.models.generate_content(**ask)
+    assert "hello well" in whole.text
+    usage = whole.usage_metadata
+    counts = usage.prompt_token_count, usage.candidates_token_count, usage.thoughts_token_count
+    assert usage.total_token_count == sum(counts) and usage.thoughts_token_count == 16
+    row = entry(whole.response_id)
+    assert row["usage"]["output_tokens"] == counts[1] + counts[2]
+    assert row["usage"]["reasoning_tokens"] == counts[2]
+    steps = list(client.models.generate_content_stream(**ask))
+    for thought in (True, False):
+        text = lambda replies: "".join(p.text for r in replies for p in parts(r) if bool(p.thought) == thought)
+        assert text(steps) == text([whole])
+    assert steps[-1].candidates[0].finish_reason == types.FinishReason.STOP
+    assert steps[-1].usage_metadata == usage
+
+
+def test_gemini_functions():
+    declarations = [
+        types.FunctionDeclaration(name=name, parameters_json_schema=WEATHER) for name in ("weather", "forecast")
+    ]
+    config = types.GenerateContentConfig(tools=[types.Tool(function_declarations=declarations)])
+    client = gem()
+    question = types.Content(role="user", parts=[types.Part(text="use weather and forecast")])
+    reply = client.models.generate_content(model="small", contents=[question], config=config)
+    assert [call.name for call in reply.function_calls] == ["weather", "forecast"]
+    assert [call.id is None for call in reply.function_calls] == [True, False]
+    for call in reply.function_calls:
+        check_weather(call.args)
+    answers = [
+        types.Part(function_response=types.FunctionResponse(id=call.id, name=call.name, response={"result": "mild"}))
+        for call in reply.function_calls
+    ]
+    contents = [question, reply.candidates[0].content, types.Content(role="user", parts=answers)]
+    reply = client.models.generate_content(model="small", contents=contents, config=config)
+    assert reply.text == "The tools answered: mild; mild."
+
+
+def test_gemini_structured():
+    class Person(pydantic.BaseModel):
+        name: str
+        age: int
+        tags: list[str]
+
+    client = gem()
+    for schema in ({"response_schema": Person}, {"response_json_schema": Person.model_json_schema()}):
+        config = types.GenerateContentConfig(response_mime_type="application/json", **schema)
+        reply = client.models.generate_content(model="small", contents="who?", config=config)
+        Person.model_validate_json(reply.text)
+
+
+def test_gemini_models_and_tokens():
+    client = gem()
+    assert [model.name for model in client.models.list()] == ["models/small", "models/large"]
+    assert client.models.get(model="small").output_token_limit == 16_384
+    assert client.models.count_tokens(model="small", contents="hello").total_tokens == 6
+
+
+def test_gemini_errors():
+    client, bad = gem(), gem("sk-bad")
+    cases = [
+        (client, "small", "[[fault:rate-limit 3]]", 429, "RESOURCE_EXHAUSTED"),
+        (client, "small", "[[fault:status 503]]", 503, "UNAVAILABLE"),
+        (client, "gone", "x", 404, "NOT_FOUND"),
+        (bad, "small", "x", 400, "INVALID_ARGUMENT"),
+    ]
+    for caller, model, text, code, status in cases:
+        with pytest.raises(errors.APIError) as caught:
+            caller.models.generate_content(model=model, contents=text)
+        assert (caught.value.code, caught.value.status) == (code, status)
+    with pytest.raises(errors.ServerError) as caught:
+        list(client.models.generate_content_stream(model="small", contents="x [[fault:stream-error 2]]"))
+    assert caught.value.status == "UNAVAILABLE"
+    blocked = client.models.generate_content(model="small", contents="[[refuse]]")
+    assert blocked.prompt_feedback.block_reason == types.BlockedReason.PROHIBITED_CONTENT

@@ -388,6 +388,7 @@ const fn dialect_byte(dialect: Dialect) -> u8 {
     match dialect {
         Dialect::OpenaiChat => 0,
         Dialect::Anthropic => 1,
+        Dialect::Gemini => 2,
     }
 }
 

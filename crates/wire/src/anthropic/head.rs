@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use stepwell_types::Code;
 
-use crate::json::{Text, read as read_json, span, splice};
+use crate::json::{Text, raw_or_null, read as read_json, span, splice};
 use crate::{Edits, Error, Head};
 
 /// The fields that are acted on, and those that may come once only all the same.
@@ -18,7 +18,7 @@ struct Scan<'a> {
     model: Option<&'a RawValue>,
     messages: Option<IgnoredAny>,
     system: Option<IgnoredAny>,
-    #[serde(borrow, deserialize_with = "raw")]
+    #[serde(borrow, deserialize_with = "raw_or_null")]
     max_tokens: Option<&'a RawValue>,
     stream: Option<bool>,
     tools: Option<Vec<IgnoredAny>>,
@@ -27,11 +27,6 @@ struct Scan<'a> {
     temperature: Option<IgnoredAny>,
     thinking: Option<IgnoredAny>,
     output_config: Option<IgnoredAny>,
-}
-
-/// A value as it stands. A null is kept, so that its span can be written over.
-fn raw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 /// `metadata`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use stepwell_types::{Code, Finish};
+use stepwell_types::Code;
 
 use super::blocks::{self, Base, Content, parts};
 use super::stop;
@@ -146,13 +146,21 @@ pub(super) fn write(reply: &Reply<'_>) -> Written {
                 match part {
                     Part::Text { text, .. } | Part::Refusal { text } if text.is_empty() => continue,
                     Part::Refusal { .. } => content.refusal = true,
-                    Part::ToolCall { .. } => content.tools = true,
+                    Part::ToolCall { signature, .. } => {
+                        content.tools = true;
+                        if signature.is_some() {
+                            losses.note(format!("/content/{index}/signature"));
+                        }
+                    }
                     Part::Text { .. } | Part::Thinking { .. } | Part::RedactedThinking { .. } => {}
                     Part::Other(extra) => {
                         losses.note(extra.path.as_str());
                         continue;
                     }
-                    Part::Image { .. } | Part::Document { .. } | Part::ToolResult { .. } => {
+                    Part::Image { .. }
+                    | Part::Document { .. }
+                    | Part::Audio { .. }
+                    | Part::ToolResult { .. } => {
                         losses.note(format!("/content/{index}"));
                         continue;
                     }
@@ -167,7 +175,7 @@ pub(super) fn write(reply: &Reply<'_>) -> Written {
         }
         message.object("usage", |counts| usage::write(counts, &reply.usage.unwrap_or_default()));
     });
-    if reply.finish == Some(Finish::Other) {
+    if stop::is_vaguer(reply.finish) {
         losses.note("/finish_reason");
     }
     if let Some(metered) = &reply.usage {
@@ -187,9 +195,9 @@ mod tests {
         include_str!("../../fixtures/anthropic/messages/context_window.reply.json"),
         include_str!("../../fixtures/anthropic/messages/max_tokens.reply.json"),
         include_str!("../../fixtures/anthropic/messages/pause.reply.json"),
-        include_str!("../../fixtures/anthropic/messages/refusal.reply.json"),
+        include_str!("../../fixtures/anthropic/messages/refused.reply.json"),
         include_str!("../../fixtures/anthropic/messages/stop_sequence.reply.json"),
-        include_str!("../../fixtures/anthropic/messages/text.reply.json"),
+        include_str!("../../fixtures/anthropic/messages/tiers.reply.json"),
         include_str!("../../fixtures/anthropic/messages/tools.reply.json"),
     ];
 

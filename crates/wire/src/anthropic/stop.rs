@@ -42,6 +42,11 @@ pub(super) fn write(finish: Option<Finish>, content: Content) -> &'static str {
     }
 }
 
+/// Whether Anthropic's word for a reason says less than the reason.
+pub(super) fn is_vaguer(finish: Option<Finish>) -> bool {
+    matches!(finish, Some(Finish::ContentFilter | Finish::Other))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +55,7 @@ mod tests {
     fn every_reason_reads_back_but_the_two_anthropic_has_no_word_for() {
         for finish in Finish::ALL {
             let back = read(write(Some(finish), Content::default()));
+            assert_eq!(is_vaguer(Some(finish)), back != finish);
             match finish {
                 Finish::ContentFilter => assert_eq!(back, Finish::Refusal),
                 Finish::Other => assert_eq!(back, Finish::Stop),

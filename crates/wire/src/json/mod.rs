@@ -13,9 +13,9 @@ mod write;
 pub use depth::check_depth;
 
 pub(crate) use object::{Extras, Rest, Skipped, keep, key_under, object};
-pub(crate) use read::{Listed, Text, Whole, read, read_frame, read_reply};
+pub(crate) use read::{Listed, Text, Whole, raw_or_null, read, read_frame, read_reply};
 #[cfg(test)]
 pub(crate) use scan::testing::changed;
 pub(crate) use scan::{Field, Scanner};
 pub(crate) use splice::{span, splice};
-pub(crate) use write::{Array, Object, object as write_object, string};
+pub(crate) use write::{Array, Object, array as write_array, object as write_object, string};

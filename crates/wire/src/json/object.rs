@@ -64,7 +64,7 @@ impl<'de> Rest<'de> for Skipped {
 }
 
 /// Declares a struct read from a JSON object: each field is an `Option`, absent and null are the same, a field that
-/// comes twice is refused. Fields it does not know are kept in `extra`, but for those named behind `skipping`; with
+/// comes twice is refused; so is one that comes under two of its names. Fields it does not know are kept in `extra`, but for those named behind `skipping`; with
 /// `skipping all` none is kept.
 ///
 /// ```ignore
@@ -76,26 +76,26 @@ impl<'de> Rest<'de> for Skipped {
 macro_rules! object {
     (
         $(#[$meta:meta])*
-        $vis:vis struct $Name:ident<$life:lifetime> { $( $field:ident: $Type:ty = $key:literal ),* $(,)? }
+        $vis:vis struct $Name:ident<$life:lifetime> { $( $field:ident: $Type:ty = $key:literal $(| $alias:literal)* ),* $(,)? }
         skipping all
     ) => {
         $crate::json::object! {
-            @declare $(#[$meta])* $vis $Name $life [$( $field: $Type = $key ),*] _rest: $crate::json::Skipped []
+            @declare $(#[$meta])* $vis $Name $life [$( $field: $Type = $key $(| $alias)* ),*] _rest: $crate::json::Skipped []
         }
     };
     (
         $(#[$meta:meta])*
-        $vis:vis struct $Name:ident<$life:lifetime> { $( $field:ident: $Type:ty = $key:literal ),* $(,)? }
+        $vis:vis struct $Name:ident<$life:lifetime> { $( $field:ident: $Type:ty = $key:literal $(| $alias:literal)* ),* $(,)? }
         $( skipping $( $skipped:literal ),+ )?
     ) => {
         $crate::json::object! {
-            @declare $(#[$meta])* $vis $Name $life [$( $field: $Type = $key ),*]
+            @declare $(#[$meta])* $vis $Name $life [$( $field: $Type = $key $(| $alias)* ),*]
             extra: $crate::json::Extras<$life> [$($( $skipped )+)?]
         }
     };
     (
         @declare $(#[$meta:meta])* $vis:vis $Name:ident $life:lifetime
-        [$( $field:ident: $Type:ty = $key:literal ),*] $rest:ident: $Rest:ty [$( $skipped:literal )*]
+        [$( $field:ident: $Type:ty = $key:literal $(| $alias:literal)* ),*] $rest:ident: $Rest:ty [$( $skipped:literal )*]
     ) => {
         $(#[$meta])*
         #[derive(Clone, Debug, Default)]
@@ -123,7 +123,7 @@ macro_rules! object {
                         let mut $rest = <$Rest>::default();
                         while let Some(key) = map.next_key::<$crate::json::Text<$life>>()? {
                             match &*key.0 {
-                                $( $key => {
+                                $( $key $(| $alias)* => {
                                     if $field.is_some() {
                                         return Err(serde::de::Error::duplicate_field($key));
                                     }
@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(error.code, Code::InvalidRequest);
         assert_eq!(error.message, "messages[1].role: invalid type: integer `3`, expected a string");
         let error = refused("{\n\"messages\":[{\"content\":[1,\n\"x\"]}]}");
-        assert_eq!(error.param.as_deref(), Some("messages[0].content"));
+        assert_eq!(error.param.as_deref(), Some("messages[0].content[1]"));
         assert!(error.message.contains("string \"x\", expected u64"), "{}", error.message);
     }
 

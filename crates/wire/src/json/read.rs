@@ -21,7 +21,7 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Error> {
 
 #[cold]
 fn refusal(body: &[u8], error: &serde_json::Error) -> Error {
-    let reason = reason(error);
+    let (path, reason) = located(body, error);
     if matches!(error.classify(), Category::Syntax | Category::Eof | Category::Io) {
         let (line, column) = (error.line(), error.column());
         return Error::new(
@@ -29,7 +29,6 @@ fn refusal(body: &[u8], error: &serde_json::Error) -> Error {
             format!("the body is not JSON: {reason} at line {line} column {column}"),
         );
     }
-    let path = place::path(body, place::offset(body, error.line(), error.column()));
     if path.is_empty() {
         return Error::new(Code::InvalidRequest, reason);
     }
@@ -44,16 +43,39 @@ pub(crate) fn read_reply<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Er
 
 /// Reads the data of a stream's event.
 pub(crate) fn read_frame<'a, T: Deserialize<'a>>(data: &'a str) -> Result<T, Fault> {
-    serde_json::from_str(data)
-        .map_err(|error| Fault::Invalid(format!("an event of the stream: {}", reason(&error))))
+    serde_json::from_str(data).map_err(|error| {
+        Fault::Invalid(format!("an event of the stream: {}", located(data.as_bytes(), &error).1))
+    })
 }
 
-/// What is wrong within a value that was read from its own bytes.
+/// What stands around the address of the byte at fault, where a message begins with one: errors of serde carry nothing
+/// but a message, and whoever reads a value from its own bytes does not know where these stand in the body.
+const MARK: char = '\0';
+
+/// What is wrong within a value that was read from its own bytes, and where.
 #[cold]
 fn inner(raw: &RawValue, error: &serde_json::Error) -> String {
-    let body = raw.get().as_bytes();
-    let path = place::path(body, place::offset(body, error.line(), error.column()));
-    if path.is_empty() { reason(error) } else { format!("{path}: {}", reason(error)) }
+    let text = reason(error);
+    if text.starts_with(MARK) {
+        return text;
+    }
+    let bytes = raw.get().as_bytes();
+    let address = bytes.as_ptr().addr() + place::offset(bytes, error.line(), error.column());
+    format!("{MARK}{address}{MARK}{text}")
+}
+
+/// What is wrong, and the path of the value at fault in `body`.
+fn located(body: &[u8], error: &serde_json::Error) -> (String, String) {
+    let text = reason(error);
+    let marked = text.strip_prefix(MARK).and_then(|rest| rest.split_once(MARK));
+    let Some((address, reason)) = marked else {
+        let path = place::path(body, place::offset(body, error.line(), error.column()));
+        return (path, text);
+    };
+    let offset = address.parse::<usize>().ok().and_then(|address| address.checked_sub(body.as_ptr().addr()));
+    // What was read from a copy stands nowhere in the body.
+    let path = offset.filter(|offset| *offset <= body.len()).map(|offset| place::path(body, offset));
+    (path.unwrap_or_default(), reason.to_owned())
 }
 
 /// What a parser says is wrong, without its own idea of where.
@@ -63,6 +85,13 @@ fn reason(error: &serde_json::Error) -> String {
         text.truncate(at);
     }
     text
+}
+
+/// A value as it stands. A null is kept, so that its span can be written over.
+pub(crate) fn raw_or_null<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 /// A string, borrowed unless it holds escapes.

@@ -70,7 +70,7 @@ pub(crate) fn number(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(digits.get(at..).unwrap_or_default());
 }
 
-/// An object being written. Keys must need no escapes, but for [`Object::field`].
+/// An object being written. Keys must need no escapes, but for [`Object::field`] and [`Object::any_key`].
 pub(crate) struct Object<'o> {
     out: &'o mut Vec<u8>,
     begun: bool,
@@ -90,12 +90,17 @@ impl Object<'_> {
 
     /// A field that was read: its key may hold anything.
     pub(crate) fn field(&mut self, key: &str, value: &RawValue) {
+        self.any_key(key).extend_from_slice(value.get().as_bytes());
+    }
+
+    /// Writes a key that may hold anything and gives the bytes to write its value to.
+    pub(crate) fn any_key(&mut self, key: &str) -> &mut Vec<u8> {
         if std::mem::replace(&mut self.begun, true) {
             self.out.push(b',');
         }
         string(self.out, key);
         self.out.push(b':');
-        self.out.extend_from_slice(value.get().as_bytes());
+        self.out
     }
 
     /// A string.

@@ -4,26 +4,26 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use stepwell_types::Code;
 
-use crate::json::{Text, read as read_json, span, splice};
+use crate::json::{Text, raw_or_null, read as read_json, span, splice};
 use crate::{Edits, Error, Head, Quirks};
 
 /// The fields that are acted on. A null is kept, so that its span can be written over.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Scan<'a> {
-    #[serde(borrow, deserialize_with = "raw")]
+    #[serde(borrow, deserialize_with = "raw_or_null")]
     model: Option<&'a RawValue>,
-    #[serde(borrow, deserialize_with = "raw")]
+    #[serde(borrow, deserialize_with = "raw_or_null")]
     max_completion_tokens: Option<&'a RawValue>,
-    #[serde(borrow, deserialize_with = "raw")]
+    #[serde(borrow, deserialize_with = "raw_or_null")]
     max_tokens: Option<&'a RawValue>,
-    #[serde(borrow, deserialize_with = "raw")]
+    #[serde(borrow, deserialize_with = "raw_or_null")]
     stream_options: Option<&'a RawValue>,
-    #[serde(borrow, deserialize_with = "raw")]
+    #[serde(borrow, deserialize_with = "raw_or_null")]
     metadata: Option<&'a RawValue>,
     stream: Option<bool>,
     n: Option<u32>,
@@ -35,15 +35,11 @@ struct Scan<'a> {
     safety_identifier: Option<Text<'a>>,
 }
 
-fn raw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
-}
-
 /// `stream_options`, as far as it is acted on.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct StreamOptions<'a> {
-    #[serde(borrow, deserialize_with = "raw")]
+    #[serde(borrow, deserialize_with = "raw_or_null")]
     include_usage: Option<&'a RawValue>,
 }
 

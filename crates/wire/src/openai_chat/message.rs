@@ -18,6 +18,7 @@ object! {
         text: Text<'a> = "text",
         image_url: Image<'a> = "image_url",
         file: File<'a> = "file",
+        audio: Audio<'a> = "input_audio",
         refusal: Text<'a> = "refusal",
     }
 }
@@ -45,6 +46,10 @@ impl<'de> Deserialize<'de> for ImageOrUrl<'de> {
 }
 
 object! {
+    pub(super) struct Audio<'a> { data: Text<'a> = "data", format: Text<'a> = "format" }
+}
+
+object! {
     pub(super) struct File<'a> {
         data: Text<'a> = "file_data",
         id: Text<'a> = "file_id",
@@ -57,8 +62,35 @@ object! {
         id: Text<'a> = "id",
         index: u32 = "index",
         function: Function<'a> = "function",
+        vendor: Vendor<'a> = "extra_content",
     }
     skipping "type"
+}
+
+object! {
+    /// What vendors add to a call; Google's proof of the thinking behind it:
+    /// <https://ai.google.dev/gemini-api/docs/thought-signatures#openai>.
+    pub(super) struct Vendor<'a> { google: Google<'a> = "google" }
+    skipping all
+}
+
+object! {
+    pub(super) struct Google<'a> { signature: Text<'a> = "thought_signature" }
+    skipping all
+}
+
+/// The proof of the thinking behind a call, if there is one.
+pub(super) fn signature(vendor: Option<Vendor<'_>>) -> Option<Cow<'_, str>> {
+    vendor?.google?.signature.map(|signature| signature.0)
+}
+
+/// Writes the proof of the thinking behind a call, if there is one.
+pub(super) fn write_signature(call: &mut Object<'_>, signature: Option<&str>) {
+    if let Some(signature) = signature {
+        call.object("extra_content", |vendor| {
+            vendor.object("google", |google| google.string("thought_signature", signature));
+        });
+    }
 }
 
 object! {
@@ -111,6 +143,12 @@ fn part<'a>(part: ContentPart<'a>, path: &str, extra: &mut Vec<Extra<'a>>) -> Op
                 cache: None,
             }
         }
+        "input_audio" => {
+            let audio = part.audio?;
+            let media_type = Cow::Owned(format!("audio/{}", audio.format?.0));
+            said(extra, &format!("{path}/input_audio"), audio.extra);
+            Part::Audio { source: Source::Base64 { media_type, data: audio.data?.0 } }
+        }
         "file" => {
             let file = part.file?;
             let source = match (file.data, file.id) {
@@ -135,6 +173,15 @@ fn part<'a>(part: ContentPart<'a>, path: &str, extra: &mut Vec<Extra<'a>>) -> Op
     };
     said(extra, path, part.extra);
     Some(read)
+}
+
+/// OpenAI's name for the form of a sound; none for one that it does not take.
+pub(super) fn audio_format(media_type: &str) -> Option<&'static str> {
+    match media_type {
+        "audio/wav" | "audio/x-wav" | "audio/wave" => Some("wav"),
+        "audio/mp3" | "audio/mpeg" => Some("mp3"),
+        _ => None,
+    }
 }
 
 /// Keeps the fields that say something.
@@ -212,7 +259,7 @@ mod tests {
 
     #[test]
     fn what_the_superset_does_not_know_stays_whole() {
-        let content = r#"[{"type":"input_audio","input_audio":{"data":"","format":"wav"}},{"text":"no type"},
+        let content = r#"[{"type":"input_audio","input_audio":{"data":""}},{"text":"no type"},
             {"type":"file","file":{"file_data":"AA","filename":"a.bin"}}]"#;
         let (parts, _) = read(content);
         assert!(parts.iter().all(|part| matches!(part, Part::Other(_))), "{parts:?}");

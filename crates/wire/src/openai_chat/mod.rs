@@ -23,7 +23,7 @@ use crate::chat::{Chat, Reply};
 use crate::json::{Object, write_object};
 use crate::stream::{StreamReader, StreamWriter};
 use crate::tap::Tap;
-use crate::{Codec, Edits, Error, Head, Listing, Pipe, Quirks, ReplyFacts, UpstreamError, Written};
+use crate::{Asked, Codec, Edits, Error, Head, Listing, Pipe, Quirks, ReplyFacts, UpstreamError, Written};
 
 /// The codec of OpenAI's chat completions.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +34,7 @@ impl Codec for OpenaiChat {
         Dialect::OpenaiChat
     }
 
-    fn head(&self, body: &[u8]) -> Result<Head, Error> {
+    fn head(&self, body: &[u8], _asked: &Asked<'_>) -> Result<Head, Error> {
         head::read(body)
     }
 

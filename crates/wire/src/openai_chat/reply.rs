@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use stepwell_types::Code;
 
-use super::message::{self, Content, ToolCall, said};
+use super::message::{self, Content, ToolCall, said, signature, write_signature};
 use super::usage::{self, Counts};
 use super::{finish, message::Arguments};
 use crate::chat::{Extra, Part, Reply};
@@ -191,6 +191,7 @@ fn parts<'a>(message: Message<'a>, reply: &str, extra: &mut Vec<Extra<'a>>) -> R
             id: call_id(call.value.id, reply, number),
             name: name.0,
             arguments: function.arguments.unwrap_or(Arguments(Cow::Borrowed(""))).0,
+            signature: signature(call.value.vendor),
             cache: None,
         });
     }
@@ -274,7 +275,7 @@ fn write_message(parts: &[Part<'_>], message: &mut Object<'_>, losses: &mut Loss
 }
 
 fn write_call(part: &Part<'_>, calls: &mut Array<'_>) {
-    let Part::ToolCall { id, name, arguments, .. } = part else { return };
+    let Part::ToolCall { id, name, arguments, signature, .. } = part else { return };
     calls.object(|call| {
         call.string("id", id);
         call.string("type", "function");
@@ -282,6 +283,7 @@ fn write_call(part: &Part<'_>, calls: &mut Array<'_>) {
             function.string("name", name);
             function.string("arguments", if arguments.is_empty() { "{}" } else { arguments });
         });
+        write_signature(call, signature.as_deref());
     });
 }
 
@@ -297,7 +299,7 @@ mod tests {
         include_str!("../../fixtures/openai_chat/chat_completions/max_tokens.reply.json"),
         include_str!("../../fixtures/openai_chat/chat_completions/refusal.reply.json"),
         include_str!("../../fixtures/openai_chat/chat_completions/several.reply.json"),
-        include_str!("../../fixtures/openai_chat/chat_completions/text.reply.json"),
+        include_str!("../../fixtures/openai_chat/chat_completions/fingerprint.reply.json"),
         include_str!("../../fixtures/openai_chat/chat_completions/thinking.reply.json"),
         include_str!("../../fixtures/openai_chat/chat_completions/tools.reply.json"),
     ];

@@ -174,8 +174,13 @@ fn results_stand_behind_their_calls_and_their_images_with_the_user() {
 #[test]
 fn what_openai_cannot_say_is_lost_by_name() {
     let long = "x".repeat(64);
-    let call =
-        Part::ToolCall { id: long.as_str().into(), name: "f".into(), arguments: "".into(), cache: None };
+    let call = Part::ToolCall {
+        id: long.as_str().into(),
+        name: "f".into(),
+        arguments: "".into(),
+        signature: None,
+        cache: None,
+    };
     let signed = Part::Thinking { text: "t".into(), signature: Some("s".into()) };
     let result = Part::ToolResult { id: long.as_str().into(), parts: vec![], is_error: true, cache: None };
     let chat = Chat {

@@ -3,14 +3,18 @@
 use bytes::Bytes;
 use serde_json::Value;
 use stepwell_types::{CallId, Code, Dialect, Failure, Timestamp};
-use stepwell_wire::{Edits, Quirks, codec};
+use stepwell_wire::{Asked, Edits, Quirks, codec};
 
 use crate::fixtures::{Fixture, Kind, of_kind};
+
+/// What the path says, in a dialect that says it there.
+const ASKED: Asked<'static> = Asked { model: Some("m\"x"), stream: false };
 
 fn tapped(fixture: &Fixture, withhold_usage: bool) -> String {
     let mut pipe = codec(fixture.dialect).tap(withhold_usage);
     let mut out = Vec::new();
     pipe.push(Bytes::copy_from_slice(&fixture.bytes), &mut out).unwrap();
+    pipe.end(&mut out);
     String::from_utf8(out.concat()).unwrap()
 }
 
@@ -18,7 +22,7 @@ fn tapped(fixture: &Fixture, withhold_usage: bool) -> String {
 fn a_request_without_edits_passes_byte_for_byte() {
     for fixture in of_kind(Kind::Request) {
         let codec = codec(fixture.dialect);
-        let head = codec.head(&fixture.bytes).unwrap();
+        let head = codec.head(&fixture.bytes, &ASKED).unwrap();
         let same = codec.edit_request(&fixture.bytes, &head, &Edits::default(), Quirks::default());
         assert_eq!(same, fixture.bytes, "{}", fixture.name());
     }
@@ -28,16 +32,22 @@ fn a_request_without_edits_passes_byte_for_byte() {
 fn an_edit_changes_the_fields_it_names_and_no_other() {
     for fixture in of_kind(Kind::Request) {
         let codec = codec(fixture.dialect);
-        let head = codec.head(&fixture.bytes).unwrap();
+        let head = codec.head(&fixture.bytes, &ASKED).unwrap();
         let edits = Edits { model: Some("m\"x"), include_usage: true, max_output_tokens: Some(77) };
         let edited = codec.edit_request(&fixture.bytes, &head, &edits, Quirks::default());
-        let again = codec.head(&edited).unwrap();
+        let again = codec.head(&edited, &ASKED).unwrap();
         assert_eq!((&*again.model, again.max_output_tokens), ("m\"x", Some(77)), "{}", fixture.name());
         assert_eq!(again.include_usage, head.stream || head.include_usage);
         let fields = |body: &[u8]| {
             let mut value: Value = serde_json::from_slice(body).unwrap();
             for field in ["model", "max_tokens", "max_completion_tokens", "stream_options"] {
                 value.as_object_mut().unwrap().remove(field);
+            }
+            if let Some(config) = value.get_mut("generationConfig") {
+                config.as_object_mut().unwrap().remove("maxOutputTokens");
+            }
+            if value.get("generationConfig") == Some(&Value::Object(serde_json::Map::new())) {
+                value.as_object_mut().unwrap().remove("generationConfig");
             }
             value
         };
@@ -103,9 +113,10 @@ fn an_error_answer_says_code_call_and_docs_in_every_dialect() {
             let value: Value = serde_json::from_slice(&body).unwrap();
             let error = &value["error"];
             assert_eq!(error["message"], "what happened", "{dialect} {code}");
-            assert_eq!(error["code"], code.as_str());
-            assert_eq!(error["call_id"], call.to_string());
-            assert_eq!(error["docs"], format!("docs/errors.md#{code}"));
+            let ours = if dialect == Dialect::Gemini { &error["details"][0]["metadata"] } else { error };
+            assert_eq!(ours["code"], code.as_str());
+            assert_eq!(ours["call_id"], call.to_string());
+            assert_eq!(ours["docs"], format!("docs/errors.md#{code}"));
             assert!(!String::from_utf8(body).unwrap().contains("secret"));
         }
     }
@@ -118,7 +129,12 @@ fn an_error_answer_without_a_call_names_none() {
         let body = codec(dialect).write_error(&failure, None);
         let value: Value = serde_json::from_slice(&body).unwrap();
         let error = value["error"].as_object().unwrap();
-        assert_eq!(error.get("call_id"), Some(&Value::Null), "{dialect}");
+        if dialect == Dialect::Gemini {
+            // Its metadata holds texts only.
+            assert_eq!(error["details"][0]["metadata"].get("call_id"), None);
+        } else {
+            assert_eq!(error.get("call_id"), Some(&Value::Null), "{dialect}");
+        }
         let outside = value.get("request_id");
         assert_eq!(outside, (dialect == Dialect::Anthropic).then_some(&Value::Null), "{dialect}");
     }
@@ -133,9 +149,13 @@ fn tokens_and_models_are_said_in_the_dialects_own_shape() {
     for dialect in Dialect::ALL {
         let list: Value = serde_json::from_slice(&codec(dialect).write_models(&models)).unwrap();
         let one: Value = serde_json::from_slice(&codec(dialect).write_model(&models[1])).unwrap();
-        assert_eq!(list["data"][1], one, "{dialect}");
-        assert_eq!(list["data"][0]["id"], "chat");
+        let (models, id, first, tokens) = match dialect {
+            Dialect::OpenaiChat | Dialect::Anthropic => ("data", "id", "chat", "input_tokens"),
+            Dialect::Gemini => ("models", "name", "models/chat", "totalTokens"),
+        };
+        assert_eq!(list[models][1], one, "{dialect}");
+        assert_eq!(list[models][0][id], first);
         let count: Value = serde_json::from_slice(&codec(dialect).write_token_count(42)).unwrap();
-        assert_eq!(count["input_tokens"], 42);
+        assert_eq!(count[tokens], 42);
     }
 }

@@ -7,11 +7,14 @@
 use bolero::check;
 use bytes::Bytes;
 use stepwell_types::Dialect;
-use stepwell_wire::{Codec, Edits, Head, Quirks, codec, json, sse, translate};
+use stepwell_wire::{Asked, Codec, Edits, Head, Quirks, codec, json, sse, translate};
 
 use crate::fixtures::{Fixture, Kind, of_kind};
 
 const EDITS: Edits<'_> = Edits { model: Some("m"), include_usage: true, max_output_tokens: Some(9) };
+
+/// What the path says, in a dialect that says it there.
+const ASKED: Asked<'static> = Asked { model: Some("m"), stream: false };
 
 /// A fixture of a kind after the changes that `program` stands for: three bytes each, saying where, what, and how.
 fn meddled(fixtures: &[Fixture], program: &[u8]) -> (Dialect, Vec<u8>) {
@@ -52,19 +55,20 @@ fn fuzz(kind: Kind, exercise: impl Fn(&'static dyn Codec, &[u8]) + std::panic::R
 #[test]
 fn heads_and_edits() {
     let alien = codec(Dialect::OpenaiChat)
-        .head(br#"{"model":"a","max_tokens":1,"stream":true,"stream_options":null}"#)
+        .head(br#"{"model":"a","max_tokens":1,"stream":true,"stream_options":null}"#, &ASKED)
         .unwrap();
     fuzz(Kind::Request, |codec, body| {
         if json::check_depth(body, 64).is_err() {
             return;
         }
-        for head in [codec.head(body).ok(), Some(alien.clone()), Some(Head::default())].into_iter().flatten()
+        for head in
+            [codec.head(body, &ASKED).ok(), Some(alien.clone()), Some(Head::default())].into_iter().flatten()
         {
             drop(codec.edit_request(body, &head, &EDITS, Quirks::default()));
         }
-        if let Ok(head) = codec.head(body) {
+        if let Ok(head) = codec.head(body, &ASKED) {
             let edited = codec.edit_request(body, &head, &EDITS, Quirks::default());
-            let again = codec.head(&edited).expect("an edited request is still a request");
+            let again = codec.head(&edited, &ASKED).expect("an edited request is still a request");
             assert_eq!((&*again.model, again.max_output_tokens), ("m", Some(9)));
         }
     });
@@ -79,7 +83,7 @@ fn requests() {
         let Ok(chat) = from.read_request(body) else { return };
         for target in Dialect::ALL {
             if let Ok(written) = codec(target).write_request(&chat, &EDITS, Quirks::default()) {
-                codec(target).head(&written.body).expect("what is written is a request");
+                codec(target).head(&written.body, &ASKED).expect("what is written is a request");
             }
         }
     });
@@ -116,6 +120,7 @@ fn taps() {
             let mut out = Vec::new();
             let whole =
                 [one, two].into_iter().try_for_each(|half| pipe.push(Bytes::copy_from_slice(half), &mut out));
+            pipe.end(&mut out);
             if !withhold {
                 assert!(stream.starts_with(&out.concat()), "a tap makes nothing up");
             }
@@ -135,10 +140,12 @@ fn translations() {
             let mut pipe = translate(from.stream_reader(), codec(target).stream_writer(true, 0));
             let mut out = Vec::new();
             let result = pipe.push(Bytes::copy_from_slice(stream), &mut out);
+            pipe.end(&mut out);
             let mut tap = codec(target).tap(false);
             let wire = out.concat();
             let mut passed = Vec::new();
             tap.push(Bytes::from(wire.clone()), &mut passed).expect("what is written is a stream");
+            tap.end(&mut passed);
             assert_eq!(passed.concat(), wire);
             if result.is_ok() {
                 assert_eq!(tap.facts().terminal, pipe.facts().terminal);

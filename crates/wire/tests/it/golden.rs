@@ -6,21 +6,9 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 use stepwell_types::Dialect;
-use stepwell_wire::{Edits, Facts, Fault, Losses, Pipe, Quirks, codec, json, translate};
+use stepwell_wire::{Asked, Edits, Facts, Fault, Losses, Pipe, Quirks, codec, json, translate};
 
-use crate::fixtures::{Fixture, Kind, of_kind};
-
-/// The status an error fixture was answered with.
-const STATUS: [(&str, u16); 8] = [
-    ("authentication", 401),
-    ("detail", 422),
-    ("invalid_request", 400),
-    ("not_found", 404),
-    ("overloaded", 503),
-    ("permission", 403),
-    ("quota", 429),
-    ("rate_limit", 429),
-];
+use crate::fixtures::{Fixture, Kind, of_kind, status_of};
 
 /// A body as it is, but with a line for each field and item: order and numbers stay as written.
 fn shown(body: &[u8]) -> String {
@@ -73,7 +61,8 @@ fn requests() {
         let chat = codec(fixture.dialect).read_request(&fixture.bytes).unwrap();
         let edits = Edits { model: Some("target-model"), ..Edits::default() };
         let written = codec(target).write_request(&chat, &edits, Quirks::default()).unwrap();
-        let head = codec(target).head(&written.body).expect("what is written is a request");
+        let asked = Asked { model: Some("target-model"), stream: false };
+        let head = codec(target).head(&written.body, &asked).expect("what is written is a request");
         assert_eq!(&*head.model, "target-model");
         format!("{}\n{}", shown(&written.body), lost(&written.losses))
     });
@@ -101,9 +90,7 @@ fn replies() {
 #[test]
 fn errors() {
     for fixture in of_kind(Kind::Error) {
-        let (_, status) =
-            STATUS.iter().find(|(case, _)| *case == fixture.case).expect("a status for every case");
-        let error = codec(fixture.dialect).read_error(*status, &fixture.bytes);
+        let error = codec(fixture.dialect).read_error(status_of(&fixture.case), &fixture.bytes);
         insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
             insta::assert_debug_snapshot!(fixture.name(), error);
         });
@@ -113,6 +100,7 @@ fn errors() {
 fn run(mut pipe: Box<dyn Pipe>, stream: &[u8]) -> (String, Facts, Result<(), Fault>) {
     let mut out = Vec::new();
     let result = pipe.push(Bytes::copy_from_slice(stream), &mut out);
+    pipe.end(&mut out);
     (String::from_utf8(out.concat()).unwrap(), pipe.facts().clone(), result)
 }
 

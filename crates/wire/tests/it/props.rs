@@ -19,6 +19,7 @@ fn run<'c>(mut pipe: Box<dyn Pipe>, chunks: impl IntoIterator<Item = &'c [u8]>) 
         bytes += chunk.len() as u64;
         result = result.and(pipe.push(Bytes::copy_from_slice(chunk), &mut out));
     }
+    pipe.end(&mut out);
     let mut facts = pipe.facts().clone();
     assert_eq!(facts.bytes, bytes, "every byte that arrives is counted");
     facts.bytes = 0;
@@ -131,7 +132,9 @@ proptest! {
                 continue;
             }
             let text = std::str::from_utf8(&fixture.bytes).unwrap();
-            let events: Vec<&str> = text.split_inclusive("\n\n").collect();
+            let end = if text.contains("\r\n") { "\r\n\r\n" } else { "\n\n" };
+            let events: Vec<&str> = text.split_inclusive(end).collect();
+            // Before the last event: an event that ends the stream may be held until it is known to be the last.
             let at = at.index(events.len());
             let before = events[..at].concat();
             let broken = format!("{before}{garbage}{}", events[at..].concat());
@@ -158,7 +161,8 @@ proptest! {
 
     #[test]
     fn a_conversation_survives_the_other_dialect(talk in talk()) {
-        for (from, to) in [(Dialect::OpenaiChat, Dialect::Anthropic), (Dialect::Anthropic, Dialect::OpenaiChat)] {
+        let pairs = Dialect::ALL.into_iter().flat_map(|from| Dialect::ALL.map(|to| (from, to)));
+        for (from, to) in pairs.filter(|(from, to)| from != to) {
             let body = talk.body(from).to_string();
             let chat = codec(from).read_request(body.as_bytes()).unwrap();
             let written = codec(to).write_request(&chat, &Edits::default(), Quirks::default()).unwrap();
@@ -171,7 +175,13 @@ proptest! {
                     prop_assert!(wire.contains(text.trim_matches('"')), "{text} in {wire}");
                 }
             }
-            prop_assert!(written.losses.is_empty(), "{:?}", written.losses);
+            let unsayable: &[&str] = match to {
+                Dialect::Gemini => &["/user", "/parallel_tool_calls"],
+                Dialect::OpenaiChat | Dialect::Anthropic => &[],
+            };
+            let lost: Vec<_> =
+                written.losses.paths().iter().filter(|path| !unsayable.contains(&path.as_str())).collect();
+            prop_assert!(lost.is_empty(), "{from} to {to}: {lost:?}");
         }
     }
 }
@@ -240,6 +250,7 @@ impl Talk {
         match dialect {
             Dialect::OpenaiChat => self.openai(),
             Dialect::Anthropic => self.anthropic(),
+            Dialect::Gemini => self.gemini(),
         }
     }
 
@@ -334,6 +345,52 @@ impl Talk {
         }
         if config != json!({}) {
             body["output_config"] = config;
+        }
+        body
+    }
+
+    fn gemini(&self) -> Value {
+        let mut contents = Vec::new();
+        for (number, turn) in self.turns.iter().enumerate() {
+            contents.push(json!({"role": "user", "parts": [{"text": turn.said}]}));
+            let id = |call| format!("call_{number}_{call}");
+            if turn.calls > 0 {
+                let calls: Vec<_> = (0..turn.calls)
+                    .map(|call| json!({"functionCall": {"id": id(call), "name": "f", "args": {"a": 1}}}))
+                    .collect();
+                contents.push(json!({"role": "model", "parts": calls}));
+                let results: Vec<_> = (0..turn.calls)
+                    .map(|call| {
+                        let response = json!({"result": turn.result});
+                        json!({"functionResponse": {"id": id(call), "name": "f", "response": response}})
+                    })
+                    .collect();
+                contents.push(json!({"role": "user", "parts": results}));
+            }
+            contents.push(json!({"role": "model", "parts": [{"text": turn.result}]}));
+        }
+        contents.push(json!({"role": "user", "parts": [{"text": "go on"}]}));
+        let functions = json!([{"name": "f", "description": "d", "parametersJsonSchema": Self::schema()}]);
+        let mut body = json!({
+            "contents": contents,
+            "tools": [{"functionDeclarations": functions}],
+            "toolConfig": {"functionCallingConfig": {"mode": "AUTO"}},
+            "generationConfig": {"maxOutputTokens": self.limit},
+        });
+        if let Some(system) = &self.system {
+            body["systemInstruction"] = json!({"parts": [{"text": system}]});
+        }
+        let config = &mut body["generationConfig"];
+        if let Some(stop) = &self.stop {
+            config["stopSequences"] = json!([stop]);
+        }
+        if self.schema {
+            config["responseMimeType"] = json!("application/json");
+            config["responseJsonSchema"] = Self::schema();
+        }
+        match self.effort {
+            Some(effort) => config["thinkingConfig"] = json!({"thinkingLevel": effort}),
+            None => config["temperature"] = json!(0.25),
         }
         body
     }

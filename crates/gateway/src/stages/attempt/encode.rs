@@ -1,5 +1,7 @@
 //! The request in the target's dialect, and the most the attempt can cost.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use memchr::memmem;
 use stepwell_config::RouteSettings;
@@ -41,7 +43,10 @@ pub(crate) fn request<'a>(
         return Ok(Encoded { body, losses: Losses::default(), same: true });
     }
     if parsed.is_none() {
-        *parsed = Some(call.codec.read_request(&call.body)?);
+        let mut chat = call.codec.read_request(&call.body)?;
+        chat.model = Cow::Borrowed(&call.head.model);
+        chat.stream = call.head.stream;
+        *parsed = Some(chat);
     }
     let Some(chat) = parsed else {
         return Err(Failure::new(Code::InternalError, "the request could not be kept for translation"));

@@ -72,8 +72,9 @@ async fn try_target<'a>(
 ) -> Result<Answer, Refusal> {
     let route = plan.resolution.route.as_ref();
     let template = match call.endpoint {
-        Endpoint::Chat => &target.provider.chat,
-        Endpoint::CountTokens => match &target.provider.count_tokens {
+        Endpoint::Chat if call.head.stream => &target.requests.stream,
+        Endpoint::Chat => &target.requests.chat,
+        Endpoint::CountTokens => match &target.requests.count_tokens {
             Some(template) if target.provider.dialect == call.dialect => template,
             _ => return Ok(count::estimated(call, target, open)),
         },

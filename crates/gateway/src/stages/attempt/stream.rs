@@ -42,6 +42,9 @@ pub(crate) async fn commit(
             Ok((bytes, progress)) => (pipe.push(bytes, &mut ready), Ok(progress)),
             Err(error) => (Ok(()), Err(error)),
         };
+        if matches!(progress, Ok(Progress::End)) {
+            pipe.end(&mut ready);
+        }
         let facts = pipe.facts();
         if facts.committed {
             open.first_token();

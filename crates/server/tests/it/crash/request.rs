@@ -10,13 +10,15 @@ use serde_json::{Value, json};
 use stepwell_types::Dialect;
 
 /// What clients name, the plain ones more often than the routes whose first target never answers.
-const MODELS: [&str; 8] = [
+const MODELS: [&str; 10] = [
     "openai/small",
     "openai/small",
     "openai/large",
     "anthropic/small",
     "anthropic/small",
     "anthropic/large",
+    "gemini/small",
+    "gemini/large",
     "fall-to-anthropic",
     "fall-to-openai",
 ];
@@ -47,12 +49,13 @@ pub(super) struct Plan {
 
 /// Any request. Its number is in its user, which the ledger keeps.
 pub(super) fn any(random: &mut fastrand::Rng, number: usize, host: &str) -> Plan {
-    let dialect = if random.bool() { Dialect::OpenaiChat } else { Dialect::Anthropic };
+    let dialect = Dialect::ALL[random.usize(..Dialect::ALL.len())];
     let streamed = random.u8(..10) < 6;
     let patience = (random.u8(..100) < 4).then(|| Duration::from_millis(random.u64(1..60)));
     let (path, body) = match dialect {
-        Dialect::OpenaiChat => ("/v1/chat/completions", openai(random, streamed)),
-        Dialect::Anthropic => ("/v1/messages", anthropic(random, streamed)),
+        Dialect::OpenaiChat => ("/v1/chat/completions".to_owned(), openai(random, streamed)),
+        Dialect::Anthropic => ("/v1/messages".to_owned(), anthropic(random, streamed)),
+        Dialect::Gemini => gemini(random, streamed),
     };
     let request = Request::post(path)
         .header("host", host)
@@ -109,6 +112,16 @@ fn anthropic(random: &mut fastrand::Rng, streamed: bool) -> Value {
     })
 }
 
+fn gemini(random: &mut fastrand::Rng, streamed: bool) -> (String, Value) {
+    let method = if streamed { "streamGenerateContent?alt=sse" } else { "generateContent" };
+    let body = json!({
+        "systemInstruction": {"parts": [{"text": background()}]},
+        "contents": [{"role": "user", "parts": [{"text": text(random)}]}],
+        "generationConfig": {"maxOutputTokens": random.u32(4..200)},
+    });
+    (format!("/v1beta/models/{}:{method}", model(random)), body)
+}
+
 fn model(random: &mut fastrand::Rng) -> &'static str {
     MODELS[random.usize(..MODELS.len())]
 }
@@ -141,13 +154,14 @@ pub(super) fn is_complete(dialect: Dialect, stream: &[u8]) -> bool {
     match dialect {
         Dialect::OpenaiChat => holds(stream, b"data: [DONE]\n\n"),
         Dialect::Anthropic => holds(stream, b"event: message_stop\n"),
+        Dialect::Gemini => holds(stream, b"\"finishReason\":"),
     }
 }
 
 /// Whether a stream holds its dialect's error event.
 pub(super) fn has_error(dialect: Dialect, stream: &[u8]) -> bool {
     match dialect {
-        Dialect::OpenaiChat => holds(stream, b"data: {\"error\":"),
+        Dialect::OpenaiChat | Dialect::Gemini => holds(stream, b"data: {\"error\":"),
         Dialect::Anthropic => holds(stream, b"event: error\n"),
     }
 }

@@ -180,6 +180,7 @@ fn part<'a>(whole: Whole<'a, Block<'a>>, at: At, extra: &mut Vec<Extra<'a>>) -> 
                 id: id(at, at.need("id", block.id)?),
                 name: at.need("name", block.name)?,
                 arguments: Cow::Borrowed(block.input.map_or("{}", RawValue::get)),
+                signature: None,
                 cache,
             }
         }

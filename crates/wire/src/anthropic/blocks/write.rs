@@ -31,7 +31,7 @@ pub(in crate::anthropic) fn write(blocks: &mut Array<'_>, part: &Part<'_>) {
             block.string("type", "redacted_thinking");
             block.string("data", data);
         }),
-        Part::ToolCall { id, name, arguments, cache } => blocks.object(|block| {
+        Part::ToolCall { id, name, arguments, cache, .. } => blocks.object(|block| {
             block.string("type", "tool_use");
             block.string("id", &ids::legal(id));
             block.string("name", name);
@@ -47,7 +47,7 @@ pub(in crate::anthropic) fn write(blocks: &mut Array<'_>, part: &Part<'_>) {
             }
             write_cache(block, *cache);
         }),
-        Part::Other(_) => {}
+        Part::Audio { .. } | Part::Other(_) => {}
     }
 }
 

@@ -95,6 +95,9 @@ pub(super) fn read(body: &[u8]) -> Result<Chat<'_>, Error> {
         temperature: body.temperature,
         top_p: body.top_p,
         top_k: body.top_k,
+        seed: None,
+        presence_penalty: None,
+        frequency_penalty: None,
         stop: body.stop_sequences.unwrap_or_default().into_iter().map(|stop| stop.0).collect(),
         format: format(config.format.or(body.output_format), &mut extra)?,
         thinking: thinking::read(body.thinking, config.effort, &mut extra)?,
@@ -162,7 +165,7 @@ fn tools<'a>(
         tools.push(Tool {
             name,
             description: param.description.map(|description| description.0),
-            schema: param.input_schema,
+            schema: param.input_schema.map(Cow::Borrowed),
             strict: param.strict,
             cache: param.cache_control.as_ref().map(CacheControl::mark),
         });
@@ -204,5 +207,6 @@ fn format<'a>(
     let schema = format.schema.ok_or_else(|| missing("output_config.format.schema"))?;
     keep_said(extra, "/output_config/format", format.extra);
     // Anthropic always holds the model to the schema.
+    let schema = Cow::Borrowed(schema);
     Ok(Some(Format::JsonSchema { name: None, description: None, schema, strict: Some(true) }))
 }

@@ -123,8 +123,8 @@ fn message(messages: &mut Array<'_>, role: &str, said: &[&Part<'_>]) {
 }
 
 /// Whether a file lies at OpenAI, whose ids begin so: Anthropic does not have it.
-fn is_openai_file(source: &Source<'_>) -> bool {
-    matches!(source, Source::File(id) if id.starts_with("file-"))
+fn is_foreign_file(source: &Source<'_>) -> bool {
+    matches!(source, Source::File(id) if !id.starts_with("file_"))
 }
 
 /// Whether Anthropic can be told the part, in a message of `role`. What is lost is noted.
@@ -138,15 +138,18 @@ fn is_sayable(part: &Part<'_>, role: &str, (turn, index): (usize, usize), losses
         Part::Refusal { .. } | Part::RedactedThinking { .. } | Part::Thinking { signature: Some(_), .. } => {
             assistant
         }
-        Part::Thinking { signature: None, .. } => false,
+        Part::Thinking { signature: None, .. } | Part::Audio { .. } => false,
         Part::Image { source, detail, .. } => {
             if detail.as_deref().is_some_and(|detail| detail != "auto") {
                 losses.note(at("/detail"));
             }
-            !assistant && !matches!(source, Source::Text(_)) && !is_openai_file(source)
+            !assistant && !matches!(source, Source::Text(_)) && !is_foreign_file(source)
         }
-        Part::Document { source, .. } => !assistant && !is_openai_file(source),
-        Part::ToolCall { arguments, .. } => {
+        Part::Document { source, .. } => !assistant && !is_foreign_file(source),
+        Part::ToolCall { arguments, signature, .. } => {
+            if signature.is_some() {
+                losses.note(format!("/messages/{turn}/tool_calls/signature"));
+            }
             if !is_object(arguments) {
                 losses.note(format!("/messages/{turn}/tool_calls"));
             }
@@ -211,7 +214,7 @@ fn write_tool(tools: &mut Array<'_>, tool: &Tool<'_>) {
     tools.object(|param| {
         param.string("name", &tool.name);
         param.string_if("description", tool.description.as_ref());
-        match tool.schema {
+        match &tool.schema {
             Some(schema) => write_schema(param, schema),
             None => param.literal("input_schema", r#"{"type":"object","properties":{}}"#),
         }
@@ -246,6 +249,15 @@ fn write_schema(param: &mut Object<'_>, schema: &RawValue) {
 }
 
 fn sampling(request: &mut Object<'_>, chat: &Chat<'_>, quirks: Quirks, plan: &Plan, losses: &mut Losses) {
+    for (key, value) in [
+        ("seed", chat.seed),
+        ("presence_penalty", chat.presence_penalty),
+        ("frequency_penalty", chat.frequency_penalty),
+    ] {
+        if value.is_some() {
+            losses.note(format!("/{key}"));
+        }
+    }
     let fields = [("temperature", chat.temperature), ("top_p", chat.top_p), ("top_k", chat.top_k)];
     for (key, value) in fields.into_iter().filter_map(|(key, value)| Some((key, value?))) {
         let number = value.get().parse::<f64>().unwrap_or(0.0);

@@ -192,7 +192,7 @@ impl Reader {
                 }
                 let id = block.id.ok_or_else(|| missing("content_block.id"))?.0;
                 let name = block.name.ok_or_else(|| missing("content_block.name"))?.0;
-                events(Event::ToolCall { block: number, id, name });
+                events(Event::ToolCall { block: number, id, name, signature: None });
                 if let Some(input) = block.input.map(RawValue::get).filter(|input| !is_empty_object(input)) {
                     events(Event::ToolArguments { block: number, fragment: Cow::Borrowed(input) });
                 }

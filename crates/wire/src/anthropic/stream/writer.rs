@@ -82,7 +82,12 @@ impl StreamWriter for Writer {
                 self.said(out, *block, Kind::Thinking, "signature_delta", "signature", signature);
             }
             Event::RedactedThinking { data, .. } => self.redacted(out, data),
-            Event::ToolCall { block, id, name } => self.tool(out, *block, id, name),
+            Event::ToolCall { block, id, name, signature } => {
+                if signature.is_some() {
+                    self.losses.note(format!("/content/{block}/signature"));
+                }
+                self.tool(out, *block, id, name);
+            }
             Event::ToolArguments { block, fragment } => self.arguments(out, *block, fragment),
             Event::BlockEnd { block } => self.end(out, |open| open.block == *block),
             Event::Usage(usage) => self.usage = Some(*usage),
@@ -204,7 +209,7 @@ impl Writer {
         self.end(out, |_| true);
         let metered = self.usage.unwrap_or_default();
         usage::unsayable(&metered).for_each(|path| self.losses.note(path));
-        if self.finish == Some(Finish::Other) {
+        if stop::is_vaguer(self.finish) {
             self.losses.note("/finish_reason");
         }
         event(out, "message_delta", |data| {

@@ -7,12 +7,12 @@ use stepwell_types::{Finish, Usage};
 use super::{assembled, fixture, value};
 use crate::anthropic::Anthropic;
 use crate::openai_chat::OpenaiChat;
-use crate::{Codec, Edits, Facts, Quirks, translate};
+use crate::{Asked, Codec, Edits, Facts, Quirks, translate};
 
 fn request(from: &dyn Codec, to: &dyn Codec, body: &str) -> (Value, Vec<String>) {
     let chat = from.read_request(body.as_bytes()).unwrap();
     let written = to.write_request(&chat, &Edits::default(), Quirks::default()).unwrap();
-    to.head(&written.body).unwrap();
+    to.head(&written.body, &Asked { model: Some("m"), stream: false }).unwrap();
     (value(&written.body), written.losses.paths().to_vec())
 }
 
@@ -101,14 +101,14 @@ fn what_openai_alone_has_is_named_as_lost() {
     );
     let expected = [
         "/n",
-        "/seed",
         "/logit_bias",
         "/logprobs",
-        "/frequency_penalty",
         "/metadata",
         "/store",
         "/messages/0/name",
         "/messages/0/content/1",
+        "/seed",
+        "/frequency_penalty",
         "/temperature",
         "/response_format",
     ];
@@ -117,7 +117,7 @@ fn what_openai_alone_has_is_named_as_lost() {
 
 #[test]
 fn a_tool_round_of_an_anthropic_client_reaches_openai_whole() {
-    let (body, losses) = request(&Anthropic, &OpenaiChat, fixture!("tool_results.request.json"));
+    let (body, losses) = request(&Anthropic, &OpenaiChat, fixture!("tool_round.request.json"));
     assert_eq!(
         body["messages"],
         json!([
@@ -139,11 +139,11 @@ fn a_tool_round_of_an_anthropic_client_reaches_openai_whole() {
 
 #[test]
 fn the_other_fields_of_an_anthropic_client_reach_openai() {
-    let (body, losses) = request(&Anthropic, &OpenaiChat, fixture!("text.request.json"));
+    let (body, losses) = request(&Anthropic, &OpenaiChat, fixture!("conversation.request.json"));
     assert_eq!(body["messages"][0], json!({"role": "system", "content": "Answer in one line."}));
     assert_eq!((&body["stop"], &body["user"]), (&json!(["\n\nHuman:", "END"]), &json!("u-17")));
     assert_eq!(losses, ["/top_k", "/future_field"]);
-    let (body, losses) = request(&Anthropic, &OpenaiChat, fixture!("tools.request.json"));
+    let (body, losses) = request(&Anthropic, &OpenaiChat, fixture!("cached_tools.request.json"));
     assert_eq!(body["parallel_tool_calls"], false);
     assert_eq!(
         (&body["tool_choice"], &body["stream_options"]),
@@ -171,7 +171,7 @@ fn the_other_fields_of_an_anthropic_client_reach_openai() {
 #[test]
 fn replies_of_either_side_mean_the_same_on_the_other() {
     for body in [
-        fixture!("text.reply.json"),
+        fixture!("tiers.reply.json"),
         fixture!("tools.reply.json"),
         fixture!("stop_sequence.reply.json"),
         fixture!("max_tokens.reply.json"),
@@ -214,9 +214,12 @@ fn spoken(message: &Value) -> Vec<Value> {
 
 #[test]
 fn streams_of_either_side_mean_the_same_on_the_other() {
-    for body in
-        [fixture!("text.sse"), fixture!("tools.sse"), fixture!("thinking.sse"), fixture!("stop_sequence.sse")]
-    {
+    for body in [
+        fixture!("tiers.sse"),
+        fixture!("tools.sse"),
+        fixture!("signed_thinking.sse"),
+        fixture!("stop_sequence.sse"),
+    ] {
         let (there, before) = stream(&Anthropic, &OpenaiChat, body.as_bytes());
         let (back, after) = stream(&OpenaiChat, &Anthropic, &there);
         assert!(before.terminal && after.terminal);
@@ -225,7 +228,7 @@ fn streams_of_either_side_mean_the_same_on_the_other() {
         assert_eq!(spoken(&assembled(&back)), spoken(&assembled(body.as_bytes())));
         assert!(there.ends_with(b"data: [DONE]\n\n"));
     }
-    let (_, facts) = stream(&Anthropic, &OpenaiChat, fixture!("thinking.sse").as_bytes());
+    let (_, facts) = stream(&Anthropic, &OpenaiChat, fixture!("signed_thinking.sse").as_bytes());
     assert_eq!(facts.losses.paths(), ["/content/0/signature", "/content/1"]);
     let (there, facts) = stream(&Anthropic, &OpenaiChat, fixture!("cut.sse").as_bytes());
     assert!(!facts.terminal && !there.windows(6).any(|window| window == b"[DONE]"));

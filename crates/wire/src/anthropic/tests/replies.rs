@@ -10,11 +10,11 @@ use crate::anthropic::Anthropic;
 #[test]
 fn replies_come_back_as_they_were_read() {
     let cases: [(&str, &[&str], &[&str]); 6] = [
-        (fixture!("text.reply.json"), &["/usage/service_tier"], &["/usage/service_tier"]),
+        (fixture!("tiers.reply.json"), &["/usage/service_tier"], &["/usage/service_tier"]),
         (fixture!("tools.reply.json"), &[], &[]),
         (fixture!("stop_sequence.reply.json"), &[], &[]),
         (fixture!("max_tokens.reply.json"), &[], &[]),
-        (fixture!("refusal.reply.json"), &["/stop_details"], &["/stop_details"]),
+        (fixture!("refused.reply.json"), &["/stop_details"], &["/stop_details"]),
         (fixture!("context_window.reply.json"), &[], &[]),
     ];
     for (body, dropped, losses) in cases {

@@ -41,12 +41,12 @@ fn again(body: &str) -> (Value, Vec<String>) {
 fn requests_come_back_as_they_were_read() {
     let cases: [(&str, &[&str], &[&str]); 4] = [
         (
-            fixture!("text.request.json"),
+            fixture!("conversation.request.json"),
             &["/service_tier", "/future_field"],
             &["/service_tier", "/future_field"],
         ),
-        (fixture!("tools.request.json"), &["/tools/1/type"], &[]),
-        (fixture!("tool_results.request.json"), &["/messages/1/content/2/caller"], &[]),
+        (fixture!("cached_tools.request.json"), &["/tools/1/type"], &[]),
+        (fixture!("tool_round.request.json"), &["/messages/1/content/2/caller"], &[]),
         (
             fixture!("media.request.json"),
             &["/messages/0/content/3/citations"],
@@ -156,7 +156,13 @@ fn instructions_alone_are_said_by_the_user() {
 }
 
 fn call<'a>(id: &'a str, arguments: &'a str) -> Part<'a> {
-    Part::ToolCall { id: id.into(), name: "f".into(), arguments: arguments.into(), cache: None }
+    Part::ToolCall {
+        id: id.into(),
+        name: "f".into(),
+        arguments: arguments.into(),
+        signature: None,
+        cache: None,
+    }
 }
 
 fn result<'a>(id: &'a str, words: &'a str) -> Part<'a> {
@@ -256,7 +262,7 @@ fn tools_are_written_with_the_type_anthropic_requires() {
     let tool =
         |schema| Tool { name: "f".into(), description: None, schema, strict: Some(false), cache: None };
     let chat = Chat {
-        tools: vec![tool(Some(&*untyped)), tool(None)],
+        tools: vec![tool(Some(Cow::Borrowed(&*untyped))), tool(None)],
         parallel_tool_calls: Some(false),
         ..asking(vec![said(Role::User, "go")])
     };

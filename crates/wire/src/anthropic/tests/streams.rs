@@ -36,9 +36,9 @@ fn own() -> Box<dyn Pipe> {
 }
 
 const STREAMS: [&str; 7] = [
-    fixture!("text.sse"),
+    fixture!("tiers.sse"),
     fixture!("tools.sse"),
-    fixture!("thinking.sse"),
+    fixture!("signed_thinking.sse"),
     fixture!("stop_sequence.sse"),
     fixture!("hosted.sse"),
     fixture!("overloaded.sse"),
@@ -70,9 +70,12 @@ fn every_cut_of_a_stream_gives_the_same() {
 
 #[test]
 fn a_tapped_stream_is_passed_as_it_came_and_nothing_after_its_end() {
-    for stream in
-        [fixture!("text.sse"), fixture!("tools.sse"), fixture!("thinking.sse"), fixture!("hosted.sse")]
-    {
+    for stream in [
+        fixture!("tiers.sse"),
+        fixture!("tools.sse"),
+        fixture!("signed_thinking.sse"),
+        fixture!("hosted.sse"),
+    ] {
         let more = format!("{stream}event: ping\ndata: {{\"type\":\"ping\"}}\n\n");
         let seen = run(tap(), &[more.as_bytes()]);
         assert_eq!(String::from_utf8(seen.out).unwrap(), stream);
@@ -82,7 +85,7 @@ fn a_tapped_stream_is_passed_as_it_came_and_nothing_after_its_end() {
 
 #[test]
 fn what_stands_behind_the_end_is_no_fault() {
-    for end in [fixture!("text.sse"), fixture!("overloaded.sse")] {
+    for end in [fixture!("tiers.sse"), fixture!("overloaded.sse")] {
         for pipe in [tap(), own()] {
             let seen = run(pipe, &[format!("{end}%%%garbage\n\n").as_bytes()]);
             assert!(seen.result.is_ok() && (seen.facts.terminal || seen.facts.error.is_some()));
@@ -101,7 +104,7 @@ fn a_tap_and_a_reader_learn_the_same() {
 
 #[test]
 fn usage_of_a_stream_is_final_at_its_end() {
-    let facts = run(tap(), &[fixture!("thinking.sse").as_bytes()]).facts;
+    let facts = run(tap(), &[fixture!("signed_thinking.sse").as_bytes()]).facts;
     let usage = Usage {
         input_tokens: 130,
         cache_write_1h_tokens: 100,
@@ -174,9 +177,12 @@ fn garbage_is_a_fault_and_does_not_pass() {
 
 #[test]
 fn a_stream_written_again_says_the_same() {
-    for stream in
-        [fixture!("text.sse"), fixture!("tools.sse"), fixture!("thinking.sse"), fixture!("stop_sequence.sse")]
-    {
+    for stream in [
+        fixture!("tiers.sse"),
+        fixture!("tools.sse"),
+        fixture!("signed_thinking.sse"),
+        fixture!("stop_sequence.sse"),
+    ] {
         let once = run(own(), &[stream.as_bytes()]);
         let twice = run(own(), &[&once.out]);
         assert_eq!(once.out, twice.out);
@@ -196,7 +202,8 @@ fn frames(events: &[Event<'_>]) -> (String, Vec<String>) {
 
 #[test]
 fn arguments_of_parallel_calls_that_come_in_turns_reach_their_own_blocks() {
-    let call = |block, id: &'static str| Event::ToolCall { block, id: id.into(), name: "f".into() };
+    let call =
+        |block, id: &'static str| Event::ToolCall { block, id: id.into(), name: "f".into(), signature: None };
     let arguments = |block, fragment: &'static str| Event::ToolArguments { block, fragment: fragment.into() };
     let (out, losses) = frames(&[
         Event::Start { id: Some("chatcmpl-1".into()), model: Some("gpt".into()), usage: None },
@@ -224,7 +231,7 @@ fn arguments_of_parallel_calls_that_come_in_turns_reach_their_own_blocks() {
 fn text_after_a_tool_call_is_a_block_of_its_own() {
     let (out, _) = frames(&[
         Event::Text { block: 0, text: "before".into() },
-        Event::ToolCall { block: 1, id: "a".into(), name: "f".into() },
+        Event::ToolCall { block: 1, id: "a".into(), name: "f".into(), signature: None },
         Event::Text { block: 0, text: "after".into() },
         Event::Refusal { block: 2, text: "no".into() },
         Event::End,

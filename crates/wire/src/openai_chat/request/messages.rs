@@ -2,7 +2,7 @@
 
 use crate::chat::{Part, Role, Source, Turn};
 use crate::json::{Array, Object};
-use crate::openai_chat::message::write_image;
+use crate::openai_chat::message::{audio_format, write_image, write_signature};
 use crate::{Losses, Quirks};
 
 use super::fitting::fitting;
@@ -99,7 +99,9 @@ impl Messages<'_> {
         let (mut thinking, mut refusal) = (Vec::new(), Vec::new());
         for (index, part) in parts.iter().enumerate() {
             match part {
-                Part::ToolCall { id, name, arguments, .. } => calls.push((id, name, arguments)),
+                Part::ToolCall { id, name, arguments, signature, .. } => {
+                    calls.push((id, name, arguments, signature));
+                }
                 Part::Refusal { text } => refusal.push(&**text),
                 Part::Thinking { text, signature: None } => thinking.push(&**text),
                 part => said.push((format!("{}/{index}", self.path), part)),
@@ -121,7 +123,7 @@ impl Messages<'_> {
             }
             if !calls.is_empty() {
                 message.array("tool_calls", |items| {
-                    for (id, name, arguments) in calls {
+                    for (id, name, arguments, signature) in calls {
                         items.object(|call| {
                             call.string("id", &fitting(id, ID_LIMIT, "call_"));
                             call.string("type", "function");
@@ -130,6 +132,7 @@ impl Messages<'_> {
                                 function
                                     .string("arguments", if arguments.is_empty() { "{}" } else { arguments });
                             });
+                            write_signature(call, signature.as_deref());
                         });
                     }
                 });
@@ -150,6 +153,9 @@ impl Messages<'_> {
                         Source::File(id) => id.starts_with("file-"),
                         Source::Url(_) => false,
                     },
+                    Part::Audio { source: Source::Base64 { media_type, .. } } => {
+                        audio_format(media_type).is_some()
+                    }
                     Part::Other(extra) => is_kind(extra.value, &["input_audio", "file", "image_url"]),
                     _ => false,
                 };
@@ -196,6 +202,13 @@ fn write_part(part: &Part<'_>, items: &mut Array<'_>) {
                     file.joined("file_data", &["data:", media_type, ";base64,", data]);
                 }
                 Source::File(id) | Source::Url(id) | Source::Text(id) => file.string("file_id", id),
+            });
+        }),
+        Part::Audio { source: Source::Base64 { media_type, data } } => items.object(|item| {
+            item.string("type", "input_audio");
+            item.object("input_audio", |audio| {
+                audio.string("data", data);
+                audio.string("format", audio_format(media_type).unwrap_or_default());
             });
         }),
         Part::Other(extra) => items.raw(extra.value),

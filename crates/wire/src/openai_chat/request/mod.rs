@@ -28,6 +28,9 @@ object! {
         temperature: &'a RawValue = "temperature",
         top_p: &'a RawValue = "top_p",
         top_k: &'a RawValue = "top_k",
+        seed: &'a RawValue = "seed",
+        presence_penalty: &'a RawValue = "presence_penalty",
+        frequency_penalty: &'a RawValue = "frequency_penalty",
         stop: Listed<'a, Text<'a>> = "stop",
         response_format: Whole<'a, ResponseFormat<'a>> = "response_format",
         reasoning_effort: Text<'a> = "reasoning_effort",
@@ -92,10 +95,8 @@ object! {
 }
 
 /// Fields whose value asks for what every provider does anyway: nothing is lost where they are left out.
-const NEUTRAL: [(&str, &[&str]); 9] = [
+const NEUTRAL: [(&str, &[&str]); 7] = [
     ("n", &["1"]),
-    ("frequency_penalty", &["0", "0.0"]),
-    ("presence_penalty", &["0", "0.0"]),
     ("logprobs", &["false"]),
     ("logit_bias", &["{}"]),
     ("modalities", &["[\"text\"]"]),
@@ -125,6 +126,9 @@ pub(super) fn read(body: &[u8]) -> Result<Chat<'_>, Error> {
         temperature: body.temperature,
         top_p: body.top_p,
         top_k: body.top_k,
+        seed: body.seed,
+        presence_penalty: body.presence_penalty.filter(|penalty| !is_zero(penalty)),
+        frequency_penalty: body.frequency_penalty.filter(|penalty| !is_zero(penalty)),
         stop: match body.stop {
             Some(Listed::Text(one)) => vec![one],
             Some(Listed::Items(several)) => several.into_iter().map(|stop| stop.0).collect(),
@@ -137,6 +141,10 @@ pub(super) fn read(body: &[u8]) -> Result<Chat<'_>, Error> {
         include_usage: options.include_usage.unwrap_or(false),
         extra,
     })
+}
+
+fn is_zero(number: &RawValue) -> bool {
+    matches!(number.get(), "0" | "0.0")
 }
 
 fn missing(field: &str) -> Error {
@@ -242,6 +250,7 @@ fn assistant<'a>(
             id: call.value.id.ok_or_else(|| wrong("id"))?.0,
             name: function.name.ok_or_else(|| wrong("function.name"))?.0,
             arguments: function.arguments.unwrap_or_default().0,
+            signature: message::signature(call.value.vendor),
             cache: None,
         });
     }
@@ -265,7 +274,7 @@ fn tools<'a>(
         tools.push(Tool {
             name: name.0,
             description: function.description.map(|description| description.0),
-            schema: function.parameters,
+            schema: function.parameters.map(Cow::Borrowed),
             strict: function.strict,
             cache: None,
         });
@@ -302,6 +311,7 @@ fn response_format<'a>(
         ) => {
             said(extra, "/response_format/json_schema", rest);
             let text = |text: Option<Text<'a>>| text.map(|text| text.0);
+            let schema = Cow::Borrowed(schema);
             Some(Format::JsonSchema { name: text(name), description: text(description), schema, strict })
         }
         _ => {

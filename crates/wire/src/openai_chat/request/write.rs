@@ -12,9 +12,8 @@ use crate::json::{Object, Text, key_under, write_object};
 use crate::{Edits, Losses, Quirks, Written};
 
 /// Fields of the body that only OpenAI has: they come from one of its own clients and go out as they came in.
-const OWN: [&str; 22] = [
+const OWN: [&str; 19] = [
     "audio",
-    "frequency_penalty",
     "function_call",
     "functions",
     "logit_bias",
@@ -24,13 +23,11 @@ const OWN: [&str; 22] = [
     "moderation",
     "n",
     "prediction",
-    "presence_penalty",
     "prompt_cache_key",
     "prompt_cache_options",
     "prompt_cache_retention",
     "response_format",
     "safety_identifier",
-    "seed",
     "store",
     "top_logprobs",
     "verbosity",
@@ -157,7 +154,7 @@ fn function(tool: &Tool<'_>, item: &mut Object<'_>) {
     item.object("function", |function| {
         function.string("name", &tool.name);
         function.string_if("description", tool.description.as_ref());
-        function.raw_if("parameters", tool.schema);
+        function.raw_if("parameters", tool.schema.as_deref());
         if let Some(strict) = tool.strict {
             function.bool("strict", strict);
         }
@@ -176,6 +173,13 @@ fn limits(chat: &Chat<'_>, edits: &Edits<'_>, quirks: Quirks, object: &mut Objec
     }
     if chat.top_k.is_some() {
         losses.note("/top_k");
+    }
+    for (key, value) in [
+        ("seed", chat.seed),
+        ("presence_penalty", chat.presence_penalty),
+        ("frequency_penalty", chat.frequency_penalty),
+    ] {
+        object.raw_if(key, value);
     }
     if !chat.stop.is_empty() {
         object.array("stop", |stop| chat.stop.iter().take(STOPS).for_each(|text| stop.string(text)));

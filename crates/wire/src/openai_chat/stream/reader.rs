@@ -225,7 +225,7 @@ impl Reader {
             let Some(name) = name else {
                 return Err(Fault::Invalid("a tool call of the stream begins without a name".to_owned()));
             };
-            self.begin_call(index, id, name, events)?
+            self.begin_call(index, id, name, message::signature(call.vendor), events)?
         };
         let fragment = function.arguments.unwrap_or_default().0;
         if !fragment.is_empty() {
@@ -239,6 +239,7 @@ impl Reader {
         index: u32,
         id: Option<Cow<'_, str>>,
         name: Cow<'_, str>,
+        signature: Option<Cow<'_, str>>,
         events: Events<'_>,
     ) -> Result<u32, Fault> {
         if self.calls.len() >= MOST_CALLS {
@@ -248,7 +249,7 @@ impl Reader {
         self.calls.push(Call { index, id: id.as_deref().unwrap_or_default().to_owned() });
         let id = reply::call_id(id.map(Text), &self.id, number);
         let block = self.begin(Kind::Tool, events);
-        events(Event::ToolCall { block, id, name });
+        events(Event::ToolCall { block, id, name, signature });
         Ok(block)
     }
 }

@@ -5,6 +5,7 @@ use stepwell_types::Usage;
 use super::DONE;
 use crate::Losses;
 use crate::json::{Array, Object, write_object};
+use crate::openai_chat::message::write_signature;
 use crate::openai_chat::{finish, usage};
 use crate::stream::{Event, StreamWriter};
 
@@ -133,7 +134,7 @@ impl StreamWriter for Writer {
             Event::Refusal { text, .. } => self.step(out, None, |delta| delta.string("refusal", text)),
             Event::Signature { block, .. } => self.losses.note(format!("/content/{block}/signature")),
             Event::RedactedThinking { block, .. } => self.losses.note(format!("/content/{block}")),
-            Event::ToolCall { block, id, name } => {
+            Event::ToolCall { block, id, name, signature } => {
                 self.end_call(out);
                 let number = self.calls;
                 self.calls += 1;
@@ -145,6 +146,7 @@ impl StreamWriter for Writer {
                         function.string("name", name);
                         function.string("arguments", "");
                     });
+                    write_signature(call, signature.as_deref());
                 });
             }
             Event::ToolArguments { block, fragment } => {
