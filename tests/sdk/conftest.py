@@ -7,6 +7,7 @@
 import os
 
 import anthropic
+import google.genai
 import openai
 import pytest
 from audit import audit
@@ -50,10 +51,10 @@ def only_through_stepwell(request, stack):
         pytest.skip("the simulator alone has no gateway")
 
 
-@pytest.fixture(params=["oai", "ant"])
+@pytest.fixture(params=["oai", "ant", "gem"])
 def provider(request, stack):
-    """The provider's dialect: with each SDK, both."""
-    own = "oai" if "openai" in request.module.__name__ else "ant"
+    """The provider's dialect: with each SDK, all."""
+    own = {"test_openai": "oai", "test_gemini": "gem"}.get(request.module.__name__, "ant")
     if stack.direct and request.param != own:
         pytest.skip("the simulator alone does not translate")
     return request.param
@@ -94,6 +95,13 @@ def new_ant(stack, made):
 
     yield new
     http.close()
+
+
+@pytest.fixture
+def gem(stack):
+    """A client of Google's. Its replies have the headers in them: see `kept` in the tests."""
+    with google.genai.Client(api_key=CLIENT_KEY, http_options={"base_url": stack.api_url}) as client:
+        yield client
 
 
 @pytest.fixture

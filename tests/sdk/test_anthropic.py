@@ -104,13 +104,14 @@ def test_tools_are_called_in_parallel_and_each_result_is_read(ask):
     assert "result number 0" in text and "result number 1" in text
 
 
-def test_parallel_tool_calls_are_streamed(ant, model):
+def test_parallel_tool_calls_are_streamed(ant, model, provider):
     tools = [tool("get_weather"), tool("get_time"), {"name": "ping", "input_schema": {"type": "object"}}]
     asked = user("get_weather get_time ping")
     with ant.messages.stream(model=model, max_tokens=300, messages=asked, tools=tools) as stream:
         events = list(stream)
         final = strict(stream.get_final_message())
-    assert len([event for event in events if event.type == "input_json"]) > 6
+    # Google's arguments come whole.
+    assert len([event for event in events if event.type == "input_json"]) > (2 if provider == "gem" else 6)
     assert [block.name for block in final.content] == ["get_weather", "get_time", "ping"]
     assert len({block.id for block in final.content}) == 3
     check_weather(final.content[0].input)
@@ -133,7 +134,9 @@ def test_tool_choice_is_obeyed(ask, choice, names):
     assert [block.name for block in reply.content if block.type == "tool_use"] == names
 
 
-def test_parallel_calls_can_be_forbidden(ask):
+def test_parallel_calls_can_be_forbidden(ask, provider):
+    if provider == "gem":
+        pytest.skip("Google has no form for it: a loss, which the call reports")
     choice = {"type": "auto", "disable_parallel_tool_use": True}
     tools = [tool("get_weather"), tool("get_time")]
     assert len(ask(messages=user("get_weather and get_time"), tools=tools, tool_choice=choice).content) == 1
@@ -184,14 +187,16 @@ def test_a_limit_ends_the_reply(ask, stream):
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-def test_a_refusal_is_told(ask, stream):
+def test_a_refusal_is_told(ask, provider, stream):
     reply = ask(messages=user("[[refuse]]"), stream=stream)
     if stream:
         events = [strict(event) for event in reply]
         text, reason = text_of(events), events[-2].delta.stop_reason
     else:
-        text, reason = strict(reply).content[0].text, reply.stop_reason
-    assert text.startswith("I'm sorry") and reason == "refusal"
+        text, reason = "".join(block.text for block in strict(reply).content), reply.stop_reason
+    # Google blocks and says nothing.
+    assert not text if provider == "gem" else text.startswith("I'm sorry")
+    assert reason == "refusal"
 
 
 def test_thinking_makes_the_round_trip_with_its_signature(ant, stack):

@@ -8,6 +8,8 @@ from asks import PNG, Person, check_weather, function, strict, user
 
 # Open models' servers send the text of thinking so; the SDK passes it on untyped.
 THOUGHT = frozenset({"reasoning_content"})
+# Google's proof of the thinking behind a call stands there in its own compatible endpoint, too.
+SIGNED = frozenset({"extra_content"})
 
 
 def text_of(chunks):
@@ -70,13 +72,13 @@ def test_a_conversation_goes_on(oai, model):
 def test_a_tool_is_called_and_its_result_is_read(oai, model):
     tools = [function("get_weather"), function("unused")]
     messages = user("please call get_weather")
-    reply = strict(oai.chat.completions.create(model=model, messages=messages, tools=tools))
+    reply = strict(oai.chat.completions.create(model=model, messages=messages, tools=tools), SIGNED)
     assert reply.choices[0].finish_reason == "tool_calls"
     [call] = reply.choices[0].message.tool_calls
     assert call.type == "function" and call.function.name == "get_weather"
     check_weather(call.function.arguments)
     messages += [reply.choices[0].message, {"role": "tool", "tool_call_id": call.id, "content": "it is raining"}]
-    reply = strict(oai.chat.completions.create(model=model, messages=messages, tools=tools))
+    reply = strict(oai.chat.completions.create(model=model, messages=messages, tools=tools), SIGNED)
     assert reply.choices[0].finish_reason == "stop"
     assert "it is raining" in reply.choices[0].message.content
 
@@ -84,7 +86,7 @@ def test_a_tool_is_called_and_its_result_is_read(oai, model):
 def test_tools_are_called_in_parallel_and_each_result_is_read(oai, model):
     tools = [function("get_weather"), function("get_time")]
     messages = user("get_weather and get_time")
-    message = strict(oai.chat.completions.create(model=model, messages=messages, tools=tools)).choices[0].message
+    message = strict(oai.chat.completions.create(model=model, messages=messages, tools=tools), SIGNED).choices[0].message
     assert [call.function.name for call in message.tool_calls] == ["get_weather", "get_time"]
     messages.append(message)
     for index, call in enumerate(message.tool_calls):
@@ -96,20 +98,21 @@ def test_tools_are_called_in_parallel_and_each_result_is_read(oai, model):
     assert "result number 1" in reply.choices[0].message.content
 
 
-def test_parallel_tool_calls_are_streamed(oai, model):
+def test_parallel_tool_calls_are_streamed(oai, model, provider):
     tools = [function("get_weather"), function("get_time")]
     asked = user("get_weather then get_time")
     chunks = list(oai.chat.completions.create(model=model, messages=asked, tools=tools, stream=True))
     calls, fragments = {}, {}
     for chunk in chunks:
-        strict(chunk)
+        strict(chunk, SIGNED)
         for part in chunk.choices[0].delta.tool_calls or []:
             call = calls.setdefault(part.index, {"id": part.id, "name": part.function.name, "arguments": ""})
             call["arguments"] += part.function.arguments or ""
             fragments[part.index] = fragments.get(part.index, 0) + 1
     assert [calls[index]["name"] for index in sorted(calls)] == ["get_weather", "get_time"]
     assert all(call["id"] for call in calls.values()) and len({call["id"] for call in calls.values()}) == 2
-    assert all(count > 2 for count in fragments.values())
+    # Google's arguments come whole.
+    assert all(count > (1 if provider == "gem" else 2) for count in fragments.values())
     for call in calls.values():
         check_weather(call["arguments"])
     assert finishes(chunks) == ["tool_calls"]
@@ -142,7 +145,9 @@ def test_tool_choice_is_obeyed(oai, model, choice, names):
     assert [call.function.name for call in reply.choices[0].message.tool_calls or []] == names
 
 
-def test_parallel_calls_can_be_forbidden(oai, model):
+def test_parallel_calls_can_be_forbidden(oai, model, provider):
+    if provider == "gem":
+        pytest.skip("Google has no form for it: a loss, which the call reports")
     tools = [function("get_weather"), function("get_time")]
     asked = user("get_weather and get_time")
     reply = oai.chat.completions.create(model=model, messages=asked, tools=tools, parallel_tool_calls=False)
@@ -227,7 +232,8 @@ def test_a_refusal_is_told(oai, model, provider, stream):
     else:
         choice = strict(oai.chat.completions.create(**ask)).choices[0]
         said, finish = choice.message.refusal or choice.message.content, choice.finish_reason
-    assert said.startswith("I'm sorry")
+    # Google blocks and says nothing.
+    assert not said if provider == "gem" else said.startswith("I'm sorry")
     assert finish == ("stop" if provider == "oai" else "content_filter")
 
 

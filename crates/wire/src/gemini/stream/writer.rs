@@ -116,8 +116,6 @@ impl StreamWriter for Writer {
                 }
                 self.finish = Some(*reason);
             }
-            // A comment: Google's own streams have no sign of life.
-            Event::Ping => out.extend_from_slice(b": ping\r\n\r\n"),
             Event::End => {
                 self.end_call(out);
                 let (reason, vaguer) = finish::write(self.finish);
@@ -126,7 +124,8 @@ impl StreamWriter for Writer {
                 }
                 self.step(out, Some(reason), |parts| write_text(parts, "", false));
             }
-            Event::Error(_) => {}
+            // Google's own streams have no sign of life, and its SDK takes a comment for broken JSON.
+            Event::Ping | Event::Error(_) => {}
         }
     }
 
