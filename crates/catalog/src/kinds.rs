@@ -1,6 +1,6 @@
 //! The table of provider kinds. A vendor that speaks a dialect we have costs one row here and nothing else.
 //!
-//! Each row follows the vendor's own documentation, named beside it.
+//! Each row follows the vendor's own documentation, which it names.
 
 use stepwell_types::Dialect;
 
@@ -8,17 +8,17 @@ use crate::provider::{Auth, ProviderKind, Quirks};
 
 /// Every provider kind.
 pub(crate) const KINDS: &[ProviderKind] = &[
-    // <https://developers.openai.com/api/reference/resources/chat>
     ProviderKind {
         base_url: Some("https://api.openai.com/v1"),
         key_env: Some("OPENAI_API_KEY"),
         prices: Some("openai"),
         // Not `openai-organization` and `openai-project`: they choose whose account is billed. Config may set them.
-        ..openai_chat("openai")
+        ..openai_chat("openai", "https://developers.openai.com/api/reference/resources/chat")
     },
-    // <https://platform.claude.com/docs/en/api/messages>, <https://platform.claude.com/docs/en/api/rate-limits>
+    // Limits: <https://platform.claude.com/docs/en/api/rate-limits>
     ProviderKind {
         name: "anthropic",
+        docs: "https://platform.claude.com/docs/en/api/messages",
         dialect: Dialect::Anthropic,
         base_url: Some("https://api.anthropic.com"),
         auth: Auth::Header("x-api-key"),
@@ -41,9 +41,10 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         ],
         quirks: NO_QUIRKS,
     },
-    // <https://ai.google.dev/api>; the header says which of the caller's products is meant in Google's statistics.
+    // The header says which of the caller's products is meant in Google's statistics.
     ProviderKind {
         name: "gemini",
+        docs: "https://ai.google.dev/api",
         dialect: Dialect::Gemini,
         base_url: Some("https://generativelanguage.googleapis.com"),
         auth: Auth::Header("x-goog-api-key"),
@@ -60,68 +61,213 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         reply_headers: &["retry-after"],
         quirks: NO_QUIRKS,
     },
-    // <https://docs.mistral.ai/api>: unknown fields are refused with 422; streams always end with usage.
+    // Unknown fields are refused with 422; streams always end with usage.
     ProviderKind {
         base_url: Some("https://api.mistral.ai/v1"),
         key_env: Some("MISTRAL_API_KEY"),
         prices: Some("mistral"),
         quirks: Quirks { max_tokens_only: true, no_developer_role: true, no_stream_options: true },
-        ..openai_chat("mistral")
+        ..openai_chat("mistral", "https://docs.mistral.ai/api")
     },
-    // <https://console.groq.com/docs/openai>
     ProviderKind {
         base_url: Some("https://api.groq.com/openai/v1"),
         key_env: Some("GROQ_API_KEY"),
         prices: Some("groq"),
         quirks: Quirks { no_developer_role: true, ..NO_QUIRKS },
-        ..openai_chat("groq")
+        ..openai_chat("groq", "https://console.groq.com/docs/openai")
     },
-    // <https://api-docs.deepseek.com/api/create-chat-completion>
     ProviderKind {
         base_url: Some("https://api.deepseek.com"),
         key_env: Some("DEEPSEEK_API_KEY"),
         prices: Some("deepseek"),
         quirks: OLDER_OPENAI_CHAT,
-        ..openai_chat("deepseek")
+        ..openai_chat("deepseek", "https://api-docs.deepseek.com/api/create-chat-completion")
     },
-    // <https://docs.x.ai/docs/api-reference>; the header keeps a conversation on the server that has it cached.
+    // The header keeps a conversation on the server that has it cached.
     ProviderKind {
         base_url: Some("https://api.x.ai/v1"),
         key_env: Some("XAI_API_KEY"),
         prices: Some("x-ai"),
         forward_request_headers: &["x-grok-conv-id"],
         quirks: Quirks { no_developer_role: true, ..NO_QUIRKS },
-        ..openai_chat("xai")
+        ..openai_chat("xai", "https://docs.x.ai/docs/api-reference")
     },
-    // <https://openrouter.ai/docs/api/reference/overview>; the headers name the product in its statistics.
+    // The headers name the product in its statistics.
     ProviderKind {
         base_url: Some("https://openrouter.ai/api/v1"),
         key_env: Some("OPENROUTER_API_KEY"),
         prices: Some("openrouter"),
         forward_request_headers: &["http-referer", "x-title"],
-        ..openai_chat("openrouter")
+        ..openai_chat("openrouter", "https://openrouter.ai/docs/api/reference/overview")
     },
-    // <https://docs.together.ai/docs/openai-api-compatibility>
     ProviderKind {
         base_url: Some("https://api.together.xyz/v1"),
         key_env: Some("TOGETHER_API_KEY"),
         prices: Some("together"),
         quirks: OLDER_OPENAI_CHAT,
-        ..openai_chat("together")
+        ..openai_chat("together", "https://docs.together.ai/docs/openai-api-compatibility")
     },
-    // <https://docs.fireworks.ai/tools-sdks/openai-compatibility>
     ProviderKind {
         base_url: Some("https://api.fireworks.ai/inference/v1"),
         key_env: Some("FIREWORKS_API_KEY"),
         prices: Some("fireworks"),
         forward_request_headers: &["x-session-affinity"],
         quirks: OLDER_OPENAI_CHAT,
-        ..openai_chat("fireworks")
+        ..openai_chat("fireworks", "https://docs.fireworks.ai/tools-sdks/openai-compatibility")
+    },
+    ProviderKind {
+        base_url: Some("https://api.perplexity.ai"),
+        key_env: Some("PERPLEXITY_API_KEY"),
+        prices: Some("perplexity"),
+        quirks: OLDER_OPENAI_CHAT,
+        models_path: None,
+        ..openai_chat("perplexity", "https://docs.perplexity.ai/api-reference/chat-completions-post")
+    },
+    ProviderKind {
+        base_url: Some("https://api.cerebras.ai/v1"),
+        key_env: Some("CEREBRAS_API_KEY"),
+        prices: Some("cerebras"),
+        quirks: OLDER_OPENAI_CHAT,
+        ..openai_chat("cerebras", "https://inference-docs.cerebras.ai/api-reference/chat-completions")
+    },
+    ProviderKind {
+        base_url: Some("https://api.sambanova.ai/v1"),
+        key_env: Some("SAMBANOVA_API_KEY"),
+        quirks: OLDER_OPENAI_CHAT,
+        ..openai_chat("sambanova", "https://docs.sambanova.ai/docs/en/features/openai-compatibility")
+    },
+    ProviderKind {
+        base_url: Some("https://integrate.api.nvidia.com/v1"),
+        key_env: Some("NVIDIA_API_KEY"),
+        quirks: OLDER_OPENAI_CHAT,
+        ..openai_chat("nvidia", "https://docs.api.nvidia.com/nim/reference/llm-apis")
+    },
+    ProviderKind {
+        base_url: Some("https://api.moonshot.ai/v1"),
+        key_env: Some("MOONSHOT_API_KEY"),
+        prices: Some("moonshotai"),
+        quirks: OLDER_OPENAI_CHAT,
+        ..openai_chat("moonshot", "https://platform.moonshot.ai/docs/api/chat")
+    },
+    ProviderKind {
+        base_url: Some("https://api.z.ai/api/paas/v4"),
+        key_env: Some("ZAI_API_KEY"),
+        prices: Some("zai"),
+        quirks: OLDER_OPENAI_CHAT,
+        ..openai_chat("zai", "https://docs.z.ai/api-reference/llm/chat-completion")
+    },
+    ProviderKind {
+        base_url: Some("https://open.bigmodel.cn/api/paas/v4"),
+        key_env: Some("ZHIPUAI_API_KEY"),
+        prices: Some("zhipuai"),
+        quirks: OLDER_OPENAI_CHAT,
+        ..openai_chat("zhipu", "https://docs.bigmodel.cn/cn/guide/develop/openai/introduction")
+    },
+    ProviderKind {
+        base_url: Some("https://dashscope-intl.aliyuncs.com/compatible-mode/v1"),
+        key_env: Some("DASHSCOPE_API_KEY"),
+        quirks: OLDER_OPENAI_CHAT,
+        ..openai_chat(
+            "qwen",
+            "https://www.alibabacloud.com/help/en/model-studio/compatibility-of-openai-with-dashscope",
+        )
+    },
+    ProviderKind {
+        base_url: Some("https://api.minimax.io/v1"),
+        key_env: Some("MINIMAX_API_KEY"),
+        prices: Some("minimax"),
+        quirks: OLDER_OPENAI_CHAT,
+        ..openai_chat("minimax", "https://platform.minimax.io/docs/api-reference/text-openai-api")
+    },
+    ProviderKind {
+        base_url: Some("https://api.ai21.com/studio/v1"),
+        key_env: Some("AI21_API_KEY"),
+        quirks: OLDER_OPENAI_CHAT,
+        ..openai_chat("ai21", "https://docs.ai21.com/reference/jamba-1-6-api-ref")
+    },
+    ProviderKind {
+        base_url: Some("https://router.huggingface.co/v1"),
+        key_env: Some("HF_TOKEN"),
+        quirks: OLDER_OPENAI_CHAT,
+        ..openai_chat("huggingface", "https://huggingface.co/docs/inference-providers/index")
+    },
+    // No variable: a `GITHUB_TOKEN` in the environment is there for other things.
+    ProviderKind {
+        base_url: Some("https://models.github.ai/inference"),
+        quirks: OLDER_OPENAI_CHAT,
+        models_path: None,
+        ..openai_chat("github-models", "https://docs.github.com/en/rest/models/inference")
+    },
+    // The address names the account: https://api.cloudflare.com/client/v4/accounts/ACCOUNT/ai/v1
+    ProviderKind {
+        prices: Some("cloudflare"),
+        quirks: OLDER_OPENAI_CHAT,
+        models_path: None,
+        ..openai_chat(
+            "cloudflare",
+            "https://developers.cloudflare.com/workers-ai/configuration/open-ai-compatibility/",
+        )
+    },
+    // The address names the workspace: https://WORKSPACE/serving-endpoints
+    ProviderKind {
+        prices: Some("databricks"),
+        quirks: OLDER_OPENAI_CHAT,
+        models_path: None,
+        ..openai_chat(
+            "databricks",
+            "https://docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference",
+        )
+    },
+    // Servers of one's own, where they listen unless told otherwise.
+    ProviderKind {
+        base_url: Some("http://127.0.0.1:8000/v1"),
+        key_required: false,
+        quirks: OLDER_OPENAI_CHAT,
+        ..openai_chat("vllm", "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html")
+    },
+    ProviderKind {
+        base_url: Some("http://127.0.0.1:30000/v1"),
+        key_required: false,
+        quirks: OLDER_OPENAI_CHAT,
+        ..openai_chat("sglang", "https://docs.sglang.ai/basic_usage/openai_api_completions.html")
+    },
+    ProviderKind {
+        base_url: Some("http://127.0.0.1:8080/v1"),
+        key_required: false,
+        quirks: OLDER_OPENAI_CHAT,
+        ..openai_chat("llama-cpp", "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md")
+    },
+    ProviderKind {
+        base_url: Some("http://127.0.0.1:1234/v1"),
+        key_required: false,
+        quirks: OLDER_OPENAI_CHAT,
+        ..openai_chat("lm-studio", "https://lmstudio.ai/docs/developer/openai-compat")
+    },
+    ProviderKind {
+        base_url: Some("http://127.0.0.1:3000/v1"),
+        key_required: false,
+        quirks: OLDER_OPENAI_CHAT,
+        ..openai_chat("tgi", "https://huggingface.co/docs/text-generation-inference/reference/api_reference")
+    },
+    ProviderKind {
+        base_url: Some("http://127.0.0.1:8080/v1"),
+        key_required: false,
+        quirks: OLDER_OPENAI_CHAT,
+        ..openai_chat("localai", "https://localai.io/features/text-generation/")
     },
     // Anything else that speaks the dialect. What every such server understands is sent.
-    ProviderKind { key_required: false, quirks: OLDER_OPENAI_CHAT, ..openai_chat("openai-compatible") },
+    ProviderKind {
+        key_required: false,
+        quirks: OLDER_OPENAI_CHAT,
+        ..openai_chat("openai-compatible", "https://developers.openai.com/api/reference/resources/chat")
+    },
     // The simulator of `crates/sim`. In the process itself, the server fills in the base URL.
-    ProviderKind { key_required: false, default_key: Some("sim"), prices: Some("sim"), ..openai_chat("sim") },
+    ProviderKind {
+        key_required: false,
+        default_key: Some("sim"),
+        prices: Some("sim"),
+        ..openai_chat("sim", "crates/sim/src/lib.rs")
+    },
 ];
 
 /// A provider that follows its dialect to the letter.
@@ -132,9 +278,10 @@ const NO_QUIRKS: Quirks =
 const OLDER_OPENAI_CHAT: Quirks = Quirks { max_tokens_only: true, no_developer_role: true, ..NO_QUIRKS };
 
 /// What rows of OpenAI's dialect share.
-const fn openai_chat(name: &'static str) -> ProviderKind {
+const fn openai_chat(name: &'static str, docs: &'static str) -> ProviderKind {
     ProviderKind {
         name,
+        docs,
         dialect: Dialect::OpenaiChat,
         base_url: None,
         auth: Auth::Bearer,
@@ -180,7 +327,8 @@ mod tests {
     #[test]
     fn urls_and_paths_join_without_doubled_or_missing_slashes() {
         for kind in provider_kinds() {
-            assert!(kind.base_url.is_none_or(|url| url.starts_with("https://") && !url.ends_with('/')));
+            let is_safe = |url: &str| url.starts_with("https://") || url.starts_with("http://127.0.0.1:");
+            assert!(kind.base_url.is_none_or(|url| is_safe(url) && !url.ends_with('/')), "{}", kind.name);
             let paths = [Some(kind.chat_path), kind.stream_path, kind.count_tokens_path, kind.models_path];
             assert!(paths.into_iter().flatten().all(|path| path.starts_with('/')), "{}", kind.name);
         }

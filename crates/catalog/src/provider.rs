@@ -9,6 +9,8 @@ use crate::kinds::KINDS;
 pub struct ProviderKind {
     /// Its name in config (`kind = "openai"`), and the name of the provider in a start without config.
     pub name: &'static str,
+    /// Where the vendor documents what this row says.
+    pub docs: &'static str,
     /// The dialect it speaks.
     pub dialect: Dialect,
     /// Where it is, as the vendor's own SDK takes it, without a final slash. None where config has to say, or where

@@ -7,4 +7,6 @@ mod golden;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
+mod page;
+#[cfg(test)]
 mod props;

@@ -85,25 +85,6 @@ fn the_report_in_the_documentation_is_what_a_user_sees() {
 }
 
 #[test]
-fn the_kinds_in_the_documentation_are_those_of_the_catalog() {
-    let document = include_str!("../../../../docs/configuration.md");
-    let rows: Vec<&str> = document
-        .lines()
-        .skip_while(|line| *line != "### Kinds")
-        .filter(|line| line.starts_with("| `"))
-        .take(stepwell_catalog::provider_kinds().len())
-        .collect();
-    let expected: Vec<String> = stepwell_catalog::provider_kinds()
-        .iter()
-        .map(|kind| {
-            let variable = kind.key_env.map_or_else(String::new, |name| format!("`{name}` "));
-            format!("| `{}` | {variable}| `{}` |", kind.name, kind.dialect)
-        })
-        .collect();
-    assert_eq!(rows, expected);
-}
-
-#[test]
 fn every_value_of_a_full_file_arrives() {
     let text = r#"
 data_dir = "/var/lib/stepwell"
