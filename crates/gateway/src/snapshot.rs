@@ -183,7 +183,7 @@ impl Provider {
             origin,
         };
         if !kind.chat_path.contains(MODEL) {
-            provider.requests = Some(provider.requests("")?);
+            provider.requests = Some(provider.templates("")?);
         }
         Ok(provider)
     }
@@ -193,8 +193,13 @@ impl Provider {
         if let Some(requests) = &self.requests {
             return Ok(Arc::clone(requests));
         }
+        self.templates(&in_path(model)?)
+    }
+
+    /// The requests for a model whose name stands in their paths as given.
+    fn templates(&self, model: &str) -> Result<Arc<Requests>, String> {
         let template = |path: &str| {
-            let path = path.replace(MODEL, &in_path(model));
+            let path = path.replace(MODEL, model);
             self.origin.template(&Method::POST, &path, &self.headers).map_err(|error| error.to_string())
         };
         Ok(Arc::new(Requests {
@@ -209,7 +214,13 @@ impl Provider {
 const MODEL: &str = "{model}";
 
 /// A model's name as a path has it: what is not plain is escaped, but for slashes.
-fn in_path(model: &str) -> String {
+///
+/// A name with an empty segment, or one that steps through folders, is refused: a provider that tidies paths up would
+/// read it as another endpoint, which a caller could then reach with the provider's key.
+fn in_path(model: &str) -> Result<String, String> {
+    if model.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
+        return Err("its model cannot stand in a path".to_owned());
+    }
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let mut path = String::with_capacity(model.len());
     for byte in model.bytes() {
@@ -221,7 +232,7 @@ fn in_path(model: &str) -> String {
             path.extend(digits.map(char::from));
         }
     }
-    path
+    Ok(path)
 }
 
 /// Carries the call's id to the provider, so that an attempt can be found on its side too. OpenAI documents it; others
