@@ -20,6 +20,10 @@ use crate::passing::Passing;
 /// The most names kept resolved. Names come from clients: over this they are resolved anew each time.
 const RESOLVED: usize = 4_096;
 
+/// The most bytes of a model's name: as many as Amazon's, the longest in the field, which are ARNs.
+/// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html>
+const LONGEST_NAME: usize = 2_048;
+
 /// A configuration that cannot serve.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("provider `{provider}`: {message}")]
@@ -111,6 +115,10 @@ impl Snapshot {
     pub(crate) fn resolve(&self, requested: &Arc<str>) -> Result<Arc<Resolution>, Failure> {
         if let Some(known) = self.resolved.read().get(requested) {
             return Ok(Arc::clone(known));
+        }
+        if requested.len() > LONGEST_NAME {
+            let message = format!("a model's name has at most {LONGEST_NAME} bytes");
+            return Err(Failure::new(Code::ModelNotFound, message).param("model"));
         }
         let choice = self.routing.resolve(requested)?;
         let resolution = Arc::new(self.make_ready(choice)?);
@@ -218,10 +226,10 @@ const MODEL: &str = "{model}";
 /// A name with an empty segment, or one that steps through folders, is refused: a provider that tidies paths up would
 /// read it as another endpoint, which a caller could then reach with the provider's key.
 fn in_path(model: &str) -> Result<String, String> {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
     if model.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
         return Err("its model cannot stand in a path".to_owned());
     }
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let mut path = String::with_capacity(model.len());
     for byte in model.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~/@".contains(&byte) {

@@ -3,7 +3,11 @@
 /// The most output tokens assumed of a model whose limit nobody knows: the largest in the field today.
 pub const OUTPUT_TOKENS: u64 = 128_000;
 
-/// The most input tokens assumed for an image or file that a request only refers to: the dearest small-model image
+/// The most input tokens assumed of a model whose context window nobody knows: Gemini's, the largest in wide use.
+/// <https://ai.google.dev/gemini-api/docs/long-context>
+pub const CONTEXT_TOKENS: u64 = 1_048_576;
+
+/// The most input tokens assumed for an image that a request only refers to: the dearest small-model image
 /// (OpenAI's `gpt-4o-mini`, 2,833 + 5,667 × tiles) stays below it.
 /// <https://platform.openai.com/docs/guides/images-vision#calculating-costs>
 pub const REFERENCE_TOKENS: u64 = 64_000;

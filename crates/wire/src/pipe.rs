@@ -53,8 +53,8 @@ pub trait Pipe: Send {
     /// error in the same bytes do come out.
     fn push(&mut self, bytes: Bytes, out: &mut Vec<Bytes>) -> Result<(), Fault>;
 
-    /// Takes the end of the bytes. A dialect without a terminal event is complete here or never; what was held for that
-    /// moment comes out.
+    /// Takes the end of the bytes. A dialect without a terminal event is complete here or never, and never if the bytes end
+    /// within an event; what was held for that moment comes out.
     fn end(&mut self, out: &mut Vec<Bytes>);
 
     /// What is known so far.
@@ -90,7 +90,8 @@ impl Pipe for Translation {
             reader.push(&event, &mut |event| {
                 facts.learn(&event);
                 writer.push(&event, &mut written);
-            })
+            })?;
+            if writer.held() > sse::EVENT_LIMIT { Err(Fault::TooLarge) } else { Ok(()) }
         });
         // What stands behind the end is nobody's business, not even to be found wrong.
         let result = if facts.terminal || facts.error.is_some() { Ok(()) } else { result };
@@ -104,8 +105,8 @@ impl Pipe for Translation {
     }
 
     fn end(&mut self, out: &mut Vec<Bytes>) {
-        let Self { reader, writer, facts, broken, .. } = self;
-        if *broken || facts.terminal || facts.error.is_some() {
+        let Self { splitter, reader, writer, facts, broken } = self;
+        if *broken || facts.terminal || facts.error.is_some() || splitter.is_within() {
             return;
         }
         let mut written = Vec::new();

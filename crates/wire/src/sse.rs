@@ -52,6 +52,11 @@ impl Splitter {
         if self.held.len() > EVENT_LIMIT { Err(Fault::TooLarge) } else { Ok(()) }
     }
 
+    /// Whether an event has begun that is not whole.
+    pub fn is_within(&self) -> bool {
+        !self.held.trim_ascii().is_empty()
+    }
+
     /// Gives each whole event in `buffer`; returns where the first one that is not whole begins.
     fn cut(
         &mut self,

@@ -113,6 +113,12 @@ pub trait StreamWriter: Send {
     /// Takes one event and appends the frames that it makes. [`Event::Error`] makes none: the gateway writes errors.
     fn push(&mut self, event: &Event<'_>, out: &mut Vec<u8>);
 
+    /// How many bytes it holds back, in a dialect whose frames are larger than the events: more than
+    /// [`EVENT_LIMIT`](crate::sse::EVENT_LIMIT) break the stream.
+    fn held(&self) -> usize {
+        0
+    }
+
     /// Takes the losses noted since the last call.
     fn take_losses(&mut self) -> Losses;
 }

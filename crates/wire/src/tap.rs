@@ -178,7 +178,7 @@ impl<W: Watch> Pipe for Tap<W> {
     }
 
     fn end(&mut self, out: &mut Vec<Bytes>) {
-        if !self.over {
+        if !self.over && self.held.trim_ascii().is_empty() {
             self.watch.end();
             out.extend(self.late.take());
         }

@@ -94,13 +94,25 @@ async fn tokens_are_counted_by_the_provider_that_can_and_estimated_for_one_that_
 }
 
 #[tokio::test]
-async fn no_model_s_name_steps_out_of_the_path_it_stands_in() {
+async fn no_model_s_name_steps_out_of_its_path_or_is_without_end() {
     let (sim, stepwell) = start().await;
-    for model in ["gem/../../v1/embeddings", "gem/..", "gem/./small", "gem/small//x", "gem/small/"] {
+    let long = format!("oai/{}", "x".repeat(2_045));
+    for model in ["gem/../../v1/embeddings", "gem/..", "gem/./small", "gem/small//x", "gem/small/", &long] {
         let body = question(Dialect::OpenaiChat, model, false, "draw some water from the well");
-        let reply =
-            send(stepwell.api, "POST", "/v1/chat/completions", headers_of(Dialect::OpenaiChat), body.to_string()).await;
-        assert_eq!((reply.status, reply.code().as_str()), (404, "model_not_found"), "{model}: {}", reply.text());
+        let reply = send(
+            stepwell.api,
+            "POST",
+            "/v1/chat/completions",
+            headers_of(Dialect::OpenaiChat),
+            body.to_string(),
+        )
+        .await;
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (404, "model_not_found"),
+            "{model}: {}",
+            reply.text()
+        );
         assert_eq!(sim.account(&call_of(&reply)).len(), 0, "{model}");
     }
 }

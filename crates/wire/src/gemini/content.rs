@@ -1,6 +1,7 @@
 //! `Content` and its parts, as requests, replies and streams all have them.
 
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 
 use serde_json::value::RawValue;
@@ -56,8 +57,14 @@ object! {
         id: Text<'a> = "id",
         name: Text<'a> = "name",
         outcome: Whole<'a, Outcome<'a>> = "response",
-        parts: Vec<Whole<'a, ContentPart<'a>>> = "parts",
+        parts: Vec<Whole<'a, Given<'a>>> = "parts",
     }
+}
+
+object! {
+    /// What a function gave back beside its outcome. Not a [`ContentPart`], which would then hold itself: every level is a
+    /// parser of its own, so only the stack would bound how deep a provider's reply may go.
+    pub(super) struct Given<'a> { inline: Blob<'a> = "inlineData" | "inline_data" }
 }
 
 object! {
@@ -115,8 +122,10 @@ impl At {
 /// the oldest call of its name that has none.
 #[derive(Debug, Default)]
 pub(super) struct Calls<'a> {
-    /// Calls that have no result yet.
-    open: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// The calls of each name, the oldest first. Those that got a result by their id are still among them.
+    called: HashMap<Cow<'a, str>, VecDeque<Cow<'a, str>>>,
+    /// The ids of calls that got a result by their id.
+    answered: HashSet<Cow<'a, str>>,
     made: usize,
 }
 
@@ -126,26 +135,24 @@ impl<'a> Calls<'a> {
         let number = self.made;
         self.made += 1;
         let id = id.filter(|id| !id.is_empty()).unwrap_or_else(|| Cow::Owned(format!("call_{of}{number}")));
-        self.open.push((id.clone(), name.clone()));
+        self.called.entry(name.clone()).or_default().push_back(id.clone());
         id
     }
 
     /// The id of the call that a result belongs to.
     fn result(&mut self, id: Option<Cow<'a, str>>, name: &str) -> Cow<'a, str> {
-        let id = id.filter(|id| !id.is_empty());
-        let place = self.open.iter().position(|(open, called)| match &id {
-            Some(id) => open == id,
-            None => called == name,
-        });
-        match (place, id) {
-            (Some(place), _) => self.open.remove(place).0,
-            (None, Some(id)) => id,
-            (None, None) => {
-                let number = self.made;
-                self.made += 1;
-                Cow::Owned(format!("call_{number}"))
+        if let Some(id) = id.filter(|id| !id.is_empty()) {
+            self.answered.insert(id.clone());
+            return id;
+        }
+        while let Some(open) = self.called.get_mut(name).and_then(VecDeque::pop_front) {
+            if !self.answered.contains(&open) {
+                return open;
             }
         }
+        let number = self.made;
+        self.made += 1;
+        Cow::Owned(format!("call_{number}"))
     }
 }
 
@@ -305,6 +312,9 @@ fn result<'a>(
     for (number, Whole { raw, value }) in response.parts.unwrap_or_default().into_iter().enumerate() {
         let path = format!("{at}/functionResponse/parts/{number}");
         let read = value.inline.and_then(|blob| inline(blob, &path, extra));
+        if read.is_some() {
+            keep_said(extra, &path, value.extra);
+        }
         said.push(read.unwrap_or(Part::Other(Extra { path, value: raw })));
     }
     keep_said(extra, &format!("{at}/functionResponse"), response.extra);
@@ -341,6 +351,12 @@ pub(super) fn write_call(
             part.string("thoughtSignature", signature);
         }
     });
+}
+
+/// Whether a call was cut off within its arguments. It is left out of a reply, which the caller has to report: with any
+/// arguments in their place it would look whole, and be run.
+pub(super) fn is_cut(arguments: &str) -> bool {
+    !arguments.is_empty() && !is_object(arguments)
 }
 
 /// Whether a call's arguments can stand as they are.

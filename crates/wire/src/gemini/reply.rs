@@ -184,8 +184,8 @@ fn write_part(parts: &mut Array<'_>, part: &Part<'_>, index: usize, losses: &mut
             write_text(parts, text, true);
         }
         Part::ToolCall { id, name, arguments, signature, .. } => {
-            if !arguments.is_empty() && !super::content::is_object(arguments) {
-                losses.note(format!("/content/{index}/arguments"));
+            if super::content::is_cut(arguments) {
+                return losses.note(format!("/content/{index}/arguments"));
             }
             write_call(parts, id, name, arguments, signature.as_deref());
         }

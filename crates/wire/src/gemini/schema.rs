@@ -30,21 +30,41 @@ fn write(out: &mut Vec<u8>, schema: &RawValue) {
     let may_be_null = nullable == Some(true);
     write_object(out, |object| {
         for (key, value) in fields {
-            match &*key {
+            let key = spelled(&key);
+            match key {
                 "type" => write_type(object, value, may_be_null),
-                "properties" | "$defs" | "definitions" => write_each(object, &key, value),
-                "items" | "additionalProperties" | "not" => write(object.key(&key), value),
-                "anyOf" | "any_of" | "oneOf" | "allOf" | "prefixItems" => write_list(object, &key, value),
+                "enum" if may_be_null => write_list(object, key, value, Some("null")),
+                "anyOf" if may_be_null => write_list(object, key, value, Some(r#"{"type":"null"}"#)),
+                "properties" | "$defs" | "definitions" => write_each(object, key, value),
+                "items" | "additionalProperties" | "not" => write(object.key(key), value),
+                "anyOf" | "oneOf" | "allOf" | "prefixItems" => write_list(object, key, value, None),
                 "minItems" | "maxItems" | "minLength" | "maxLength" | "minProperties" | "maxProperties" => {
                     // Counts are 64 bits wide, which protobuf writes as text.
-                    object.literal(&key, value.get().trim_matches('"'));
+                    object.literal(key, value.get().trim_matches('"'));
                 }
                 // An order for Google's own models.
-                "propertyOrdering" | "property_ordering" => {}
-                _ => object.field(&key, value),
+                "propertyOrdering" => {}
+                _ => object.field(key, value),
             }
         }
     });
+}
+
+/// A field's name as JSON Schema has it: Google takes names with underscores too.
+fn spelled(key: &str) -> &str {
+    match key {
+        "any_of" => "anyOf",
+        "prefix_items" => "prefixItems",
+        "additional_properties" => "additionalProperties",
+        "min_items" => "minItems",
+        "max_items" => "maxItems",
+        "min_length" => "minLength",
+        "max_length" => "maxLength",
+        "min_properties" => "minProperties",
+        "max_properties" => "maxProperties",
+        "property_ordering" => "propertyOrdering",
+        key => key,
+    }
 }
 
 fn write_type(object: &mut Object<'_>, value: &RawValue, may_be_null: bool) {
@@ -75,10 +95,17 @@ fn write_each(object: &mut Object<'_>, key: &str, value: &RawValue) {
     });
 }
 
-fn write_list(object: &mut Object<'_>, key: &str, value: &RawValue) {
+/// Writes a list of schemas, or of values, and what is allowed beside them.
+fn write_list(object: &mut Object<'_>, key: &str, value: &RawValue, beside: Option<&str>) {
     let Ok(list) = serde_json::from_str::<Vec<&RawValue>>(value.get()) else { return object.raw(key, value) };
-    let key = if key == "any_of" { "anyOf" } else { key };
-    object.array(key, |schemas| list.into_iter().for_each(|schema| write(schemas.item(), schema)));
+    object.array(key, |schemas| {
+        for schema in list {
+            write(schemas.item(), schema);
+        }
+        if let Some(beside) = beside {
+            schemas.item().extend_from_slice(beside.as_bytes());
+        }
+    });
 }
 
 #[cfg(test)]
@@ -98,6 +125,23 @@ mod tests {
             plain(&schema).get(),
             r#"{"type":"object","properties":{"type":{"type":["string","null"]},"days":{"type":"array","items":{"type":"integer"},"minItems":1},"a\"b":{"anyOf":[{"type":"number"},{"type":"boolean"}]}},"required":["type"]}"#
         );
+    }
+
+    #[test]
+    fn what_may_be_null_may_be_null_in_json_schema() {
+        for (own, meant) in [
+            (
+                r#"{"any_of":[{"type":"STRING"},{"type":"INTEGER"}],"nullable":true}"#,
+                r#"{"anyOf":[{"type":"string"},{"type":"integer"},{"type":"null"}]}"#,
+            ),
+            (
+                r#"{"type":"STRING","enum":["a","b"],"nullable":true,"min_length":"1"}"#,
+                r#"{"type":["string","null"],"enum":["a","b",null],"minLength":1}"#,
+            ),
+        ] {
+            let schema = RawValue::from_string(own.to_owned()).unwrap();
+            assert_eq!(plain(&schema).get(), meant);
+        }
     }
 
     #[test]

@@ -17,6 +17,8 @@ use crate::{Facts, Fault};
 #[derive(Debug, Default)]
 pub(super) struct Eye {
     calls_tools: bool,
+    /// The step that is held commits the reply once it passes.
+    holds: bool,
     facts: Facts,
 }
 
@@ -30,6 +32,7 @@ impl Watch for Eye {
             return Ok(Verdict::Stop);
         }
         let step: Response<'_> = read_frame(frame.data)?;
+        self.facts.committed |= std::mem::take(&mut self.holds);
         Ok(self.read(step))
     }
 
@@ -60,7 +63,7 @@ impl Eye {
         if let Some(usage) = step.usage.and_then(|counts| counts.usage()) {
             self.facts.usage = Some(usage);
         }
-        let mut stops = false;
+        let (mut commits, mut stops) = (false, false);
         if step.feedback.is_some_and(|feedback| feedback.block_reason.is_some()) {
             self.facts.finish = Some(stepwell_types::Finish::ContentFilter);
             stops = true;
@@ -74,14 +77,18 @@ impl Eye {
             self.calls_tools |= parts.iter().any(|part| part.value.call.is_some());
             let says =
                 parts.iter().any(|part| part.value.text.as_ref().is_none_or(|text| !text.0.is_empty()));
-            self.facts.committed |= says;
+            commits |= says;
             self.facts.events += u64::from(says);
             if let Some(reason) = candidate.finish_reason {
                 self.facts.finish = Some(finish::read(&reason.0, self.calls_tools));
                 stops = true;
             }
         }
-        self.facts.committed |= stops;
-        if stops { Verdict::Hold } else { Verdict::Pass }
+        if stops {
+            self.holds = true;
+            return Verdict::Hold;
+        }
+        self.facts.committed |= commits;
+        Verdict::Pass
     }
 }

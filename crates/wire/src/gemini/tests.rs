@@ -2,9 +2,13 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
+use serde_json::json;
+use stepwell_types::Dialect;
+
 use super::Gemini;
 use crate::chat::{Chat, Part, Role, Turn};
-use crate::{Codec, Edits, Quirks};
+use crate::{Codec, Edits, Facts, Pipe, Quirks, codec, translate};
 
 fn written(chat: &Chat<'_>, quirks: Quirks) -> (serde_json::Value, Vec<String>) {
     let written = Gemini.write_request(chat, &Edits::default(), quirks).unwrap();
@@ -131,4 +135,130 @@ fn a_mistake_is_named_by_its_field() {
         let error = Gemini.read_request(body.as_bytes()).unwrap_err();
         assert_eq!(error.param.as_deref(), Some(param), "{body}: {error}");
     }
+}
+
+/// What comes out of a pipe that gets these bytes, whether it then broke, and what it knows once they are over.
+fn piped(mut pipe: Box<dyn Pipe>, stream: &str) -> (String, bool, Facts) {
+    let mut out = Vec::new();
+    let broke = pipe.push(Bytes::copy_from_slice(stream.as_bytes()), &mut out).is_err();
+    if !broke {
+        pipe.end(&mut out);
+    }
+    (String::from_utf8(out.concat()).unwrap(), broke, pipe.facts().clone())
+}
+
+/// A stream of OpenAI's that calls one tool, with the arguments in the pieces given.
+fn openai_call<'a>(fragments: impl Iterator<Item = &'a str>, reason: &str) -> String {
+    let mut stream = String::new();
+    let mut chunk = |delta: serde_json::Value, reason: Option<&str>| {
+        let chunk = json!({"id": "x", "model": "m", "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]});
+        stream.extend(["data: ", &chunk.to_string(), "\n\n"]);
+    };
+    chunk(json!({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f", "arguments": ""}}]}), None);
+    for fragment in fragments {
+        chunk(json!({"tool_calls": [{"index": 0, "function": {"arguments": fragment}}]}), None);
+    }
+    chunk(json!({}), Some(reason));
+    stream + "data: [DONE]\n\n"
+}
+
+fn from_openai() -> Box<dyn Pipe> {
+    translate(codec(Dialect::OpenaiChat).stream_reader(), Gemini.stream_writer(true, 0))
+}
+
+#[test]
+fn a_providers_reply_may_nest_as_deep_as_it_likes() {
+    let nested = |levels: usize| {
+        let (open, close) = (r#"{"functionResponse":{"name":"f","parts":["#, "]}}");
+        let part = open.repeat(levels) + "{\"text\":\"x\"}" + &close.repeat(levels);
+        format!(r#"{{"candidates":[{{"content":{{"parts":[{part}]}},"finishReason":"STOP","index":0}}]}}"#)
+    };
+    let reply = nested(20_000);
+    assert!(Gemini.reply_facts(reply.as_bytes()).is_ok());
+    assert!(Gemini.read_reply(reply.as_bytes()).is_ok());
+    let stream = format!("data: {reply}\r\n\r\n");
+    let other = translate(Gemini.stream_reader(), codec(Dialect::OpenaiChat).stream_writer(true, 0));
+    for pipe in [Gemini.tap(false), other] {
+        let (_, broke, facts) = piped(pipe, &stream);
+        assert!(!broke && facts.terminal, "{facts:?}");
+    }
+}
+
+#[test]
+fn arguments_over_several_lines_stay_within_their_event() {
+    let stream = openai_call(["{\n  \"city\"", ": \"Par\\nis\"\r\n\n}"].into_iter(), "tool_calls");
+    let (out, broke, facts) = piped(from_openai(), &stream);
+    assert!(!broke && facts.losses.is_empty(), "{facts:?}");
+    let events: Vec<&str> = out.split_terminator("\r\n\r\n").collect();
+    assert!(events.iter().all(|event| !event.contains(['\r', '\n'])), "{events:?}");
+    let steps: Vec<serde_json::Value> = events
+        .iter()
+        .map(|event| serde_json::from_str(event.strip_prefix("data: ").unwrap()).unwrap())
+        .collect();
+    let call = &steps[0]["candidates"][0]["content"]["parts"][0]["functionCall"];
+    assert_eq!(call["args"], json!({"city": "Par\nis"}));
+}
+
+#[test]
+fn a_call_cut_off_within_its_arguments_is_left_out_and_named() {
+    let (out, _, facts) = piped(from_openai(), &openai_call(["{\"path\":\"/tm"].into_iter(), "length"));
+    assert!(!out.contains("functionCall") && out.contains("MAX_TOKENS"), "{out}");
+    assert_eq!(facts.losses.paths(), ["/content/0/arguments"]);
+    let body = json!({"id": "x", "model": "m", "choices": [{"index": 0, "finish_reason": "length", "message": {
+        "role": "assistant", "content": null,
+        "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": "{\"path\":\"/tm"}}],
+    }}]})
+    .to_string();
+    let written = Gemini.write_reply(&codec(Dialect::OpenaiChat).read_reply(body.as_bytes()).unwrap());
+    assert!(!String::from_utf8(written.body).unwrap().contains("functionCall"));
+    assert_eq!(written.losses.paths(), ["/content/0/arguments"]);
+}
+
+#[test]
+fn arguments_are_gathered_up_to_the_limit_of_an_event() {
+    let fragment = "x".repeat(1_000);
+    let fragments = || std::iter::once("{\"a\":\"").chain(std::iter::repeat_n(&*fragment, 2_000));
+    let (out, broke, facts) = piped(from_openai(), &openai_call(fragments(), "tool_calls"));
+    assert!(broke && !facts.terminal, "{facts:?}");
+    assert!(!out.contains("functionCall"));
+}
+
+#[test]
+fn the_step_that_is_held_commits_nothing_until_it_passes() {
+    let last = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"deep\"}]},\"finishReason\":\"STOP\"}]}\r\n\r\n";
+    let mut tap = Gemini.tap(false);
+    let mut out = Vec::new();
+    tap.push(Bytes::from_static(last.as_bytes()), &mut out).unwrap();
+    assert!(out.is_empty() && !tap.facts().committed);
+    tap.push(Bytes::from_static(b"data: {\"usageMetadata\":{}}\r\n\r\n"), &mut out).unwrap();
+    assert!(tap.facts().committed);
+    assert_eq!(out.concat(), [last, "data: {\"usageMetadata\":{}}\r\n\r\n"].concat().as_bytes());
+}
+
+#[test]
+fn a_stream_whose_bytes_end_within_an_event_is_cut_whatever_came_before() {
+    let last = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"deep\"}]},\"finishReason\":\"STOP\"}]}\r\n\r\n";
+    let other = || translate(Gemini.stream_reader(), codec(Dialect::OpenaiChat).stream_writer(true, 0));
+    for (rest, complete) in [("", true), ("\r\n", true), ("data: {\"usageMetada", false)] {
+        for pipe in [Gemini.tap(false), other()] {
+            let (_, _, facts) = piped(pipe, &format!("{last}{rest}"));
+            assert_eq!(facts.terminal, complete, "{rest:?}");
+        }
+    }
+}
+
+#[test]
+fn what_a_choice_of_functions_says_beyond_other_dialects_is_named() {
+    for (config, lost) in [
+        (r#"{"mode":"AUTO"}"#, &[][..]),
+        (r#"{"mode":"AUTO","allowedFunctionNames":["a"]}"#, &["allowedFunctionNames"]),
+        (r#"{"mode":"VALIDATED"}"#, &["mode"]),
+    ] {
+        let body = format!(r#"{{"contents":[],"toolConfig":{{"functionCallingConfig":{config}}}}}"#);
+        let chat = Gemini.read_request(body.as_bytes()).unwrap();
+        let paths: Vec<_> = chat.extra.iter().map(|extra| extra.path.rsplit('/').next().unwrap()).collect();
+        assert_eq!(paths, lost, "{config}");
+    }
+    let body = br#"{"contents":[],"generationConfig":{"thinkingConfig":{"thinkingBudget":-7}}}"#;
+    assert_eq!(Gemini.read_request(body).unwrap().extra.len(), 1);
 }

@@ -76,13 +76,43 @@ pub(crate) fn worst_case(
     let Some(price) = &target.price else { return (None, probable) };
     let asked = call.head.max_output_tokens.or(route.and_then(|route| route.max_output_tokens));
     let most = asked.or(price.context_window()).unwrap_or(estimate::OUTPUT_TOKENS);
-    let by_reference = references(&call.body).saturating_mul(estimate::REFERENCE_TOKENS);
+    let by_reference = by_reference(&call.body, price.context_window());
     let output = most.saturating_mul(u64::from(call.head.alternatives.max(1)));
     (price.bound(body.saturating_add(by_reference), output, at), probable)
 }
 
-/// How many images and files the body may refer to without holding them.
-fn references(body: &[u8]) -> u64 {
-    let count = |needle: &[u8]| memmem::find_iter(body, needle).count() as u64;
-    count(b"\"url\"") + count(b"\"file_id\"") + count(b"\"file_url\"")
+/// The most input tokens that a body can stand for by what it refers to without holding it: an image by its address, or a
+/// file or what a provider keeps, which may fill the model's whole context.
+fn by_reference(body: &[u8], context_window: Option<u64>) -> u64 {
+    const FILES: [&[u8]; 6] = [
+        b"\"file_id\"",
+        b"\"file_url\"",
+        b"\"fileUri\"",
+        b"\"file_uri\"",
+        b"\"cachedContent\"",
+        b"\"cached_content\"",
+    ];
+    let images = memmem::find_iter(body, b"\"url\"").count() as u64;
+    let files = FILES.iter().any(|name| memmem::find(body, name).is_some());
+    let of_files = if files { context_window.unwrap_or(estimate::CONTEXT_TOKENS) } else { 0 };
+    images.saturating_mul(estimate::REFERENCE_TOKENS).saturating_add(of_files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_body_refers_to_counts_as_if_it_were_there() {
+        for (body, window, tokens) in [
+            (r#"{"messages":[]}"#, Some(200_000), 0),
+            (r#"{"image_url":{"url":"a"},"x":{"url":"b"}}"#, Some(200_000), 128_000),
+            (r#"{"source":{"type":"file","file_id":"f"}}"#, Some(200_000), 200_000),
+            (r#"{"fileData":{"fileUri":"a.mp4"}}"#, None, 1_048_576),
+            (r#"{"file_data":{"file_uri":"a.mp4"},"b":{"fileUri":"b.mp4"}}"#, Some(1_000_000), 1_000_000),
+            (r#"{"cachedContent":"cachedContents/x"}"#, Some(1_000_000), 1_000_000),
+        ] {
+            assert_eq!(by_reference(body.as_bytes(), window), tokens, "{body}");
+        }
+    }
 }

@@ -49,8 +49,8 @@ object! {
 
 object! {
     struct Calling<'a> {
-        mode: Text<'a> = "mode",
-        allowed: Vec<Text<'a>> = "allowedFunctionNames" | "allowed_function_names",
+        mode: Whole<'a, Text<'a>> = "mode",
+        allowed: Whole<'a, Vec<Text<'a>>> = "allowedFunctionNames" | "allowed_function_names",
     }
 }
 
@@ -192,11 +192,22 @@ fn tool_choice<'a>(
     keep_said(extra, "/toolConfig", config.extra);
     let Some(calling) = config.calling else { return Ok(None) };
     keep_said(extra, PATH, calling.extra);
-    let mut allowed = calling.allowed.unwrap_or_default();
-    Ok(match calling.mode.as_ref().map(|mode| &*mode.0) {
+    let mode = calling.mode.as_ref().map(|mode| &*mode.value.0);
+    if mode != Some("ANY")
+        && let Some(Whole { raw, .. }) = calling.allowed.as_ref().filter(|allowed| !allowed.value.is_empty())
+    {
+        // A choice among some functions, which no other dialect has.
+        extra.push(Extra { path: format!("{PATH}/allowedFunctionNames"), value: raw });
+    }
+    let mut allowed = calling.allowed.map(|allowed| allowed.value).unwrap_or_default();
+    Ok(match mode {
         None | Some("MODE_UNSPECIFIED") => None,
-        // Held to the functions' schemas, which a strict tool says in other dialects.
-        Some("AUTO" | "VALIDATED") => Some(ToolChoice::Auto),
+        Some("AUTO") => Some(ToolChoice::Auto),
+        Some("VALIDATED") => {
+            // Held to the functions' schemas. Strict tools are too, but few schemas are what they may have.
+            extra.extend(calling.mode.map(|mode| Extra { path: format!("{PATH}/mode"), value: mode.raw }));
+            Some(ToolChoice::Auto)
+        }
         Some("NONE") => Some(ToolChoice::None),
         Some("ANY") if allowed.len() == 1 => allowed.pop().map(|name| ToolChoice::Named(name.0)),
         Some("ANY") if allowed.is_empty() => Some(ToolChoice::Required),

@@ -18,10 +18,10 @@ pub(super) fn read<'a>(whole: Whole<'a, ThinkingConfig<'a>>, extra: &mut Vec<Ext
         (Some(level), None) => Some(Thinking::Effort(level.0.to_ascii_lowercase())),
         (None, Some(0)) => Some(Thinking::Off),
         (None, Some(-1)) => Some(Thinking::Adaptive),
-        (None, Some(budget)) => u64::try_from(budget).ok().map(Thinking::Budget),
         (None, None) => None,
-        (Some(_), Some(_)) => {
-            // Google refuses the two together.
+        (None, Some(budget)) if budget > 0 => Some(Thinking::Budget(budget.unsigned_abs())),
+        // Google refuses the two together, and any other budget below 0.
+        (_, Some(_)) => {
             extra.push(Extra { path: PATH.to_owned(), value: raw });
             None
         }

@@ -1,6 +1,8 @@
 //! Requests, written from the superset. Losses are named as OpenAI names the fields: whoever calls this dialect's writer
 //! speaks another one.
 
+use std::collections::HashMap;
+
 use stepwell_types::Code;
 
 use super::thinking;
@@ -57,7 +59,7 @@ fn is_model(turn: &Turn<'_>) -> bool {
 }
 
 /// The name of the function that each call of the conversation calls: Google wants it beside the result too.
-fn names<'c>(turns: &'c [Turn<'_>]) -> Vec<(&'c str, &'c str)> {
+fn names<'c>(turns: &'c [Turn<'_>]) -> HashMap<&'c str, &'c str> {
     let calls = turns.iter().flat_map(|turn| &turn.parts).filter_map(|part| match part {
         Part::ToolCall { id, name, .. } => Some((&**id, &**name)),
         _ => None,
@@ -91,7 +93,7 @@ fn system(request: &mut Object<'_>, instructions: &[(usize, &Turn<'_>)], losses:
 
 /// Writes the contents of a conversation.
 struct Contents<'w> {
-    names: Vec<(&'w str, &'w str)>,
+    names: HashMap<&'w str, &'w str>,
     quirks: Quirks,
     losses: &'w mut Losses,
 }
@@ -171,9 +173,8 @@ impl Contents<'_> {
             }
             Part::ToolResult { id, parts: said, is_error, .. } if !is_model => {
                 self.note_unsaid(said, at);
-                let called = self.names.iter().rev().find(|(known, _)| *known == &**id);
                 // A result of a call that is not in the conversation: its id is the only name there is.
-                let name = called.map_or(&**id, |(_, name)| name);
+                let name = self.names.get(&**id).copied().unwrap_or(id);
                 parts.object(|part| write_result(part, id, name, said, *is_error));
             }
             Part::Other(extra) => {

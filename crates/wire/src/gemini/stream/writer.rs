@@ -3,7 +3,7 @@
 use stepwell_types::{Finish, Usage};
 
 use crate::Losses;
-use crate::gemini::content::{is_object, write_call, write_text};
+use crate::gemini::content::{is_cut, write_call, write_text};
 use crate::gemini::reply::write_origin;
 use crate::gemini::{finish, usage};
 use crate::json::{Array, write_object};
@@ -64,11 +64,13 @@ impl Writer {
 
     fn end_call(&mut self, out: &mut Vec<u8>) {
         let Some(call) = self.call.take() else { return };
-        if !call.arguments.is_empty() && !is_object(&call.arguments) {
-            self.losses.note(format!("/content/{}/arguments", call.block));
+        if is_cut(&call.arguments) {
+            return self.losses.note(format!("/content/{}/arguments", call.block));
         }
+        // They stand in the event as they came, which a line break would end. In JSON it is a space like any other.
+        let arguments = call.arguments.replace(['\n', '\r'], " ");
         self.step(out, None, |parts| {
-            write_call(parts, &call.id, &call.name, &call.arguments, call.signature.as_deref());
+            write_call(parts, &call.id, &call.name, &arguments, call.signature.as_deref());
         });
     }
 }
@@ -127,6 +129,10 @@ impl StreamWriter for Writer {
             // Google's own streams have no sign of life, and its SDK takes a comment for broken JSON.
             Event::Ping | Event::Error(_) => {}
         }
+    }
+
+    fn held(&self) -> usize {
+        self.call.as_ref().map_or(0, |call| call.arguments.len())
     }
 
     fn take_losses(&mut self) -> Losses {
