@@ -73,6 +73,11 @@ impl<'a> Applied<'a> {
         Self(Line::ALL.map(price))
     }
 
+    /// The lines that have a price of their own, in order.
+    pub(crate) fn priced(self) -> impl Iterator<Item = (Line, &'a Price)> {
+        Line::ALL.into_iter().zip(self.0).filter_map(|(line, price)| Some((line, price?)))
+    }
+
     /// Whether the line has a price of its own.
     pub(crate) fn has(&self, line: Line) -> bool {
         self.0[line as usize].is_some()

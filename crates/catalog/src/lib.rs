@@ -27,6 +27,6 @@ pub use cost::Cost;
 pub use error::Error;
 pub use family::{ModelQuirks, model_quirks};
 pub use line::Line;
-pub use model::{ModelPrice, OwnPrice};
+pub use model::{Listed, ModelPrice, OwnPrice};
 pub use provider::{Auth, ProviderKind, Quirks, provider_kind, provider_kinds};
 pub use rate::{Rate, RateParseError};

@@ -49,6 +49,17 @@ pub struct OwnPrice {
     pub cache_write: Option<Rate>,
 }
 
+/// One rate of a price, to be shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Listed {
+    /// What it is charged for.
+    pub line: Line,
+    /// Calls whose whole input has more tokens than this are charged it; all others where none is given.
+    pub above: Option<u64>,
+    /// Dollars per million tokens, or requests.
+    pub rate: Rate,
+}
+
 impl OwnPrice {
     /// Nothing is charged, by choice.
     pub const FREE: Self =
@@ -88,6 +99,19 @@ impl ModelPrice {
     /// The most tokens that input and output can have together, if the data says.
     pub const fn context_window(&self) -> Option<u64> {
         self.context_window
+    }
+
+    /// The rates in force at a time for calls made in no special way, by line and length of the input.
+    pub fn rates(&self, at: Timestamp) -> impl Iterator<Item = Listed> {
+        self.applied(at, &[]).priced().flat_map(|(line, price)| {
+            let base = Listed { line, above: None, rate: price.base };
+            let tiers = price.tiers.iter();
+            std::iter::once(base).chain(tiers.map(move |tier| Listed {
+                line,
+                above: Some(tier.above),
+                rate: tier.rate,
+            }))
+        })
     }
 
     /// Whether the data has no rate at all for this model, at any time.

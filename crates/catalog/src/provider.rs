@@ -2,6 +2,7 @@
 
 use stepwell_types::Dialect;
 
+use crate::book::PriceBook;
 use crate::kinds::KINDS;
 
 /// A vendor's API as data: where it is, how it is signed, which headers pass, what it does differently.
@@ -37,6 +38,9 @@ pub struct ProviderKind {
     pub models_path: Option<&'static str>,
     /// The price data's name of this provider; none where prices come from config alone.
     pub prices: Option<&'static str>,
+    /// How the names of its models begin, where the price data has models under its name that it does not serve; empty
+    /// where it serves all of them.
+    pub model_starts: &'static [&'static str],
     /// Client headers that pass to the provider, in lower case. Never one that carries a credential, or that chooses
     /// whose account is billed.
     pub forward_request_headers: &'static [&'static str],
@@ -69,6 +73,13 @@ pub struct Quirks {
 }
 
 impl ProviderKind {
+    /// The models that the price data has for it.
+    pub fn models<'b>(&self, book: &'b PriceBook) -> impl Iterator<Item = &'b str> {
+        let starts = self.model_starts;
+        let ids = self.prices.into_iter().flat_map(|prices| book.model_ids(prices));
+        ids.filter(move |id| starts.is_empty() || starts.iter().any(|start| id.starts_with(start)))
+    }
+
     /// Whether a header of the provider's reply, named in lower case, passes to the client.
     pub fn passes_reply_header(&self, name: &str) -> bool {
         // Asked for every header of every reply: most are told apart by their first letter.

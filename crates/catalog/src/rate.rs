@@ -2,12 +2,16 @@
 //!
 //! It never passes through a float: the digits of the text are the digits of the integer.
 
+use std::fmt;
 use std::str::FromStr;
 
 use stepwell_types::NanoUsd;
 
 /// Decimal places a rate can hold. The data's longest text has 18.
 const PLACES: usize = 18;
+
+/// A dollar per million.
+const ONE: u128 = 1_000_000_000_000_000_000;
 
 /// What a product of a rate and a count is divided by to give nano-USD: `10^-18` dollars per million to `10^-9`.
 const TO_NANOS: u128 = 1_000_000_000_000_000;
@@ -52,6 +56,15 @@ fn nanos(amount: u128) -> NanoUsd {
     NanoUsd::from_nanos(i64::try_from(amount).unwrap_or(i64::MAX))
 }
 
+impl fmt::Display for Rate {
+    /// Dollars per million, with the places it needs and at least two: `3.00`, `0.15`, `0.0416666666666667`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let places = format!("{:0PLACES$}", self.0 % ONE);
+        let needed = places.trim_end_matches('0').len().max(2);
+        write!(formatter, "{}.{}", self.0 / ONE, places.get(..needed).unwrap_or_default())
+    }
+}
+
 impl FromStr for Rate {
     type Err = RateParseError;
 
@@ -64,7 +77,7 @@ impl FromStr for Rate {
         }
         let dollars: u128 = whole.parse().map_err(|_| RateParseError)?;
         let rest: u128 = format!("{fraction:0<PLACES$}").parse().map_err(|_| RateParseError)?;
-        let attos = dollars.checked_mul(10_u128.pow(18)).and_then(|attos| attos.checked_add(rest));
+        let attos = dollars.checked_mul(ONE).and_then(|attos| attos.checked_add(rest));
         attos.map(Self).ok_or(RateParseError)
     }
 }
@@ -82,6 +95,19 @@ mod tests {
         assert_eq!(rate("0.0416666666666667").0, 41_666_666_666_666_700);
         assert_eq!(rate("600").0, 600_000_000_000_000_000_000);
         assert_eq!(rate("0.000000000000000001").0, 1);
+    }
+
+    #[test]
+    fn a_rate_is_shown_as_it_was_written_with_cents_at_least() {
+        for (written, shown) in [
+            ("0.0416666666666667", "0.0416666666666667"),
+            ("600", "600.00"),
+            ("2.5", "2.50"),
+            ("0", "0.00"),
+            ("0.000000000000000001", "0.000000000000000001"),
+        ] {
+            assert_eq!(rate(written).to_string(), shown);
+        }
     }
 
     #[test]

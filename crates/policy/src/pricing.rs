@@ -36,11 +36,18 @@ impl Pricing {
         })
     }
 
+    /// Whether the price of a model is one that the configuration sets.
+    pub fn is_own(&self, provider: &ProviderSettings, model: &str) -> bool {
+        let own = self.own.get(&provider.name);
+        own.is_some_and(|prices| prices.contains_key(model) || prices.contains_key("*"))
+    }
+
     /// The models of a provider: those its configuration lists, else those its kind has prices for.
     pub fn models<'a>(&'a self, provider: &'a ProviderSettings) -> Box<dyn Iterator<Item = &'a str> + 'a> {
-        match provider.kind.prices {
-            Some(data) if provider.models.is_empty() => Box::new(self.book.model_ids(data)),
-            _ => Box::new(provider.models.iter().map(String::as_str)),
+        if provider.models.is_empty() {
+            Box::new(provider.kind.models(&self.book))
+        } else {
+            Box::new(provider.models.iter().map(String::as_str))
         }
     }
 }

@@ -26,6 +26,9 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Print the JSON schema of the config file.
     Schema,
+    /// Show what models cost.
+    #[command(subcommand)]
+    Prices(PricesCommand),
     /// Show calls, tokens and cost, grouped as you like.
     Usage(UsageArgs),
     /// Serve a provider that is only simulated: for trying things, load tests and game days.
@@ -51,6 +54,27 @@ pub(crate) struct ServeArgs {
 pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArg,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum PricesCommand {
+    /// Show the rates that calls are charged at, per million tokens.
+    Show(PricesShowArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PricesShowArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArg,
+    /// `provider/model`, or a provider for all of its models [default: every model of every provider]
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// The rates in force at this time (RFC 3339), or so long ago (24h, 7d) [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

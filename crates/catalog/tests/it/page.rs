@@ -34,10 +34,9 @@ fn page() -> String {
             Auth::None => "not at all".to_owned(),
         };
         let auth = if kind.key_required { auth } else { format!("{auth}, if there is one") };
-        let prices = kind.prices.map_or_else(
-            || "your own".to_owned(),
-            |prices| format!("{} models", book.model_ids(prices).count()),
-        );
+        let prices = kind
+            .prices
+            .map_or_else(|| "your own".to_owned(), |_| format!("{} models", kind.models(&book).count()));
         let docs = match kind.docs.strip_prefix("https://") {
             Some(short) => format!("[{}]({})", short.split('/').next().unwrap_or(short), kind.docs),
             None => format!("`{}`", kind.docs),

@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod prices;
 mod schema;
 mod sim;
 mod usage;
@@ -11,7 +12,7 @@ use std::process::ExitCode;
 
 use stepwell_config::{Environment, Loaded, Problem, ProcessEnvironment};
 
-use crate::cli::{Cli, Command, ConfigArg};
+use crate::cli::{Cli, Command, ConfigArg, PricesCommand};
 use crate::serve;
 
 /// The file that is read if none is named and it is there.
@@ -35,6 +36,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Serve(args)) => serve::run(&args.config),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Schema) => schema::run(),
+        Some(Command::Prices(PricesCommand::Show(args))) => prices::show(&args),
         Some(Command::Usage(args)) => usage::run(&args),
         Some(Command::Sim(args)) => sim::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),

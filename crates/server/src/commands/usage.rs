@@ -2,7 +2,6 @@
 //!
 //! Asks the running server; if none answers, opens the store itself, under the lock of its data directory.
 
-use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -134,7 +133,7 @@ fn table(answer: &Value, by: &[String], has_steps: bool) -> String {
         *cell = if index == 0 { "total".to_owned() } else { String::new() };
     }
     rows.push(total);
-    align(&rows, groups.len())
+    output::table(&rows, |column| column < groups.len())
 }
 
 fn cells(row: &Value, groups: &[&str]) -> Vec<String> {
@@ -147,30 +146,6 @@ fn cell(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
-}
-
-fn align(rows: &[Vec<String>], left: usize) -> String {
-    let columns = rows.first().map_or(0, Vec::len);
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
-        .collect();
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            let gap = if column == 0 { "" } else { "  " };
-            // Writing to a string cannot fail.
-            let written = if column < left {
-                write!(line, "{gap}{cell:<width$}")
-            } else {
-                write!(line, "{gap}{cell:>width$}")
-            };
-            debug_assert!(written.is_ok());
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text.trim_end().to_owned()
 }
 
 #[cfg(test)]

@@ -161,3 +161,40 @@ async fn a_second_server_on_the_same_data_is_refused() {
     assert_eq!(ran.code, Some(1));
     assert!(ran.err.contains(&stepwell.api.to_string()) && ran.err.contains("server.listen"), "{}", ran.err);
 }
+
+#[tokio::test]
+async fn prices_shows_what_calls_are_charged_at_and_who_set_it() {
+    let sim = Simulator::start().await;
+    let own = "[providers.oai.prices.\"mine\"]\ninput = 0.25\noutput = 1\n\
+        [providers.vendor]\nkind = \"openai\"\napi_key = \"literal:any\"\n";
+    let dir = dir_with(&config("", &(sim.providers() + own)));
+    let shown = run(&dir, &["prices", "show", "oai/mine", "vendor/gpt-4o", "oai/nobody", "--json"]);
+    assert_eq!(shown.code, Some(0), "{}", shown.err);
+    let shown = read(&shown.out);
+    let prices = shown["prices"].as_array().unwrap();
+    let rate = |row: &Value, line: &str| {
+        let rates = row["rates"].as_array().unwrap();
+        rates.iter().find(|rate| rate["line"] == line).map(|rate| rate["usd_per_million"].clone())
+    };
+    assert_eq!(prices[0]["from"], "config");
+    assert_eq!(
+        (rate(&prices[0], "input"), rate(&prices[0], "output")),
+        (Some(json!("0.25")), Some(json!("1.00")))
+    );
+    assert_eq!((&prices[1]["from"], rate(&prices[1], "input")), (&json!("data"), Some(json!("2.50"))));
+    assert_eq!((&prices[2]["from"], &prices[2]["rates"]), (&Value::Null, &json!([])));
+
+    let table = run(&dir, &["prices", "show"]);
+    assert!(table.out.contains("oai/mine") && table.out.contains("ant/large"), "{}", table.out);
+    let unpriced = run(&dir, &["prices", "show", "oai/nobody"]);
+    assert!(
+        unpriced.out.contains("unpriced") && unpriced.out.contains("1 without a price"),
+        "{}",
+        unpriced.out
+    );
+    for wrong in [["prices", "show", "nobody/x"], ["prices", "show", "--at=yesterday"]] {
+        let ran = run(&dir, &wrong);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{wrong:?}");
+    }
+    assert_eq!(run(&dir, &["prices"]).code, Some(2));
+}
