@@ -127,14 +127,25 @@ pub(super) struct Calls<'a> {
     /// The ids of calls that got a result by their id.
     answered: HashSet<Cow<'a, str>>,
     made: usize,
+    /// The id of the reply they are in, which the ids made here begin with, so that no two calls of a conversation share
+    /// one.
+    reply: Option<Cow<'a, str>>,
 }
 
 impl<'a> Calls<'a> {
+    /// The calls of a reply.
+    pub(super) fn of_reply(id: Option<Cow<'a, str>>) -> Self {
+        Self { reply: id, ..Self::default() }
+    }
+
     /// The id of a call.
-    pub(super) fn call(&mut self, id: Option<Cow<'a, str>>, name: &Cow<'a, str>, of: &str) -> Cow<'a, str> {
+    fn call(&mut self, id: Option<Cow<'a, str>>, name: &Cow<'a, str>) -> Cow<'a, str> {
         let number = self.made;
         self.made += 1;
-        let id = id.filter(|id| !id.is_empty()).unwrap_or_else(|| Cow::Owned(format!("call_{of}{number}")));
+        let id = id.filter(|id| !id.is_empty()).unwrap_or_else(|| match &self.reply {
+            Some(reply) => call_id(reply, number),
+            None => Cow::Owned(format!("call_{number}")),
+        });
         self.called.entry(name.clone()).or_default().push_back(id.clone());
         id
     }
@@ -154,6 +165,11 @@ impl<'a> Calls<'a> {
         self.made += 1;
         Cow::Owned(format!("call_{number}"))
     }
+}
+
+/// The id of call `number` of a reply, where it came without one.
+pub(super) fn call_id(reply: &str, number: usize) -> Cow<'static, str> {
+    Cow::Owned(format!("call_{reply}_{number}"))
 }
 
 /// Reads the parts of a content. What no part can say goes to `extra`.
@@ -184,7 +200,7 @@ fn part<'a>(
         let name = call.name.ok_or_else(|| at.wrong("functionCall.name", "is missing"))?.0;
         keep_said(extra, &format!("{at}/functionCall"), call.extra);
         Part::ToolCall {
-            id: calls.call(call.id.map(|id| id.0), &name, ""),
+            id: calls.call(call.id.map(|id| id.0), &name),
             name,
             arguments: Cow::Borrowed(call.args.map_or("{}", RawValue::get)),
             signature: signature.clone(),

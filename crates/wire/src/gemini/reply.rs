@@ -77,9 +77,10 @@ pub(super) fn read(body: &[u8]) -> Result<Reply<'_>, Error> {
         Some(candidate) => {
             keep_said(&mut extra, "/candidates/0", candidate.extra);
             let content = candidate.content.unwrap_or_default();
-            let said =
-                parts(content.parts.unwrap_or_default(), Base::Reply, &mut Calls::default(), &mut extra)
-                    .map_err(|error| Error { code: Code::UpstreamInvalid, ..error })?;
+            let mut calls =
+                Calls::of_reply(Some(reply.id.as_ref().map_or(Cow::Borrowed(""), |id| id.0.clone())));
+            let said = parts(content.parts.unwrap_or_default(), Base::Reply, &mut calls, &mut extra)
+                .map_err(|error| Error { code: Code::UpstreamInvalid, ..error })?;
             (said, candidate.finish_reason)
         }
         None => (Vec::new(), None),
@@ -91,7 +92,7 @@ pub(super) fn read(body: &[u8]) -> Result<Reply<'_>, Error> {
         (None, None) => None,
     };
     Ok(Reply {
-        parts: named(said, reply.id.as_ref().map_or("", |id| &id.0)),
+        parts: said,
         id: reply.id.map(|id| id.0),
         model: reply.model.map(|model| model.0),
         created: None,
@@ -100,28 +101,6 @@ pub(super) fn read(body: &[u8]) -> Result<Reply<'_>, Error> {
         usage: reply.usage.and_then(|counts| counts.usage()),
         extra,
     })
-}
-
-/// Calls that came without an id get one of their reply's, so that no two calls of a conversation share one.
-fn named<'a>(mut said: Vec<Part<'a>>, reply: &str) -> Vec<Part<'a>> {
-    for part in &mut said {
-        if let Part::ToolCall { id, .. } = part
-            && let Some(number) = made_number(id)
-        {
-            *id = call_id(reply, number);
-        }
-    }
-    said
-}
-
-/// The number of an id that [`Calls`] made.
-fn made_number(id: &str) -> Option<usize> {
-    id.strip_prefix("call_").and_then(|number| number.parse().ok())
-}
-
-/// The id of call `number` of a reply.
-pub(super) fn call_id(reply: &str, number: usize) -> Cow<'static, str> {
-    Cow::Owned(format!("call_{reply}_{number}"))
 }
 
 /// Writes a reply.

@@ -262,3 +262,19 @@ fn what_a_choice_of_functions_says_beyond_other_dialects_is_named() {
     let body = br#"{"contents":[],"generationConfig":{"thinkingConfig":{"thinkingBudget":-7}}}"#;
     assert_eq!(Gemini.read_request(body).unwrap().extra.len(), 1);
 }
+
+#[test]
+fn an_id_the_provider_gave_a_call_stays_whatever_it_looks_like() {
+    let reply = br#"{"responseId":"r","candidates":[{"content":{"parts":[
+        {"functionCall":{"id":"call_1","name":"f"}},{"functionCall":{"name":"f"}}]}}]}"#;
+    let reply = Gemini.read_reply(reply).unwrap();
+    let ids: Vec<_> = reply
+        .parts
+        .iter()
+        .map(|part| match part {
+            Part::ToolCall { id, .. } => &**id,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(ids, ["call_1", "call_r_1"]);
+}

@@ -8,9 +8,10 @@ use serde_json::value::RawValue;
 use stepwell_types::{Finish, Usage};
 
 use crate::gemini::content::ContentPart;
+use crate::gemini::content::call_id;
 use crate::gemini::error::{self, Problem};
 use crate::gemini::finish;
-use crate::gemini::reply::{Candidate, Response, call_id};
+use crate::gemini::reply::{Candidate, Response};
 use crate::json::{Extras, Text, object, read_frame};
 use crate::sse::Frame;
 use crate::stream::{Event, StreamReader};
