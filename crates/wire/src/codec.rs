@@ -108,7 +108,8 @@ pub struct Listing<'a> {
     pub created: i64,
 }
 
-/// One dialect. All functions are pure; those over a body expect one that passed [`crate::json::check_depth`].
+/// One dialect. All functions are pure; those over a request's body expect one that passed
+/// [`crate::json::check_depth`], those over what a provider sent expect nothing of it.
 pub trait Codec: Send + Sync {
     /// Which dialect this is.
     fn dialect(&self) -> Dialect;

@@ -134,8 +134,8 @@ pub(super) struct Calls<'a> {
 
 impl<'a> Calls<'a> {
     /// The calls of a reply.
-    pub(super) fn of_reply(id: Option<Cow<'a, str>>) -> Self {
-        Self { reply: id, ..Self::default() }
+    pub(super) fn of_reply(id: Cow<'a, str>) -> Self {
+        Self { reply: Some(id), ..Self::default() }
     }
 
     /// The id of a call.

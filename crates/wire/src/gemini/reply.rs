@@ -1,7 +1,5 @@
 //! Complete replies: what the record needs of them, reading, and writing.
 
-use std::borrow::Cow;
-
 use stepwell_types::{Code, Finish};
 
 use super::content::{Base, Calls, Content, keep_said, parts, write_call, write_source, write_text};
@@ -77,8 +75,7 @@ pub(super) fn read(body: &[u8]) -> Result<Reply<'_>, Error> {
         Some(candidate) => {
             keep_said(&mut extra, "/candidates/0", candidate.extra);
             let content = candidate.content.unwrap_or_default();
-            let mut calls =
-                Calls::of_reply(Some(reply.id.as_ref().map_or(Cow::Borrowed(""), |id| id.0.clone())));
+            let mut calls = Calls::of_reply(reply.id.as_ref().map(|id| id.0.clone()).unwrap_or_default());
             let said = parts(content.parts.unwrap_or_default(), Base::Reply, &mut calls, &mut extra)
                 .map_err(|error| Error { code: Code::UpstreamInvalid, ..error })?;
             (said, candidate.finish_reason)

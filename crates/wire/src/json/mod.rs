@@ -1,6 +1,7 @@
 //! JSON without trees: a depth check, readers that borrow, a writer into bytes, and splices.
 //!
-//! Everything that reads here expects a body that passed [`check_depth`]. Nothing here knows a dialect.
+//! A client's body has passed [`check_depth`] before it is read here. A provider's has not: what reads replies and events
+//! must not be a type that holds itself, as only the stack would bound how deep that goes. Nothing here knows a dialect.
 
 mod depth;
 mod object;

@@ -84,16 +84,15 @@ pub(crate) fn worst_case(
 /// The most input tokens that a body can stand for by what it refers to without holding it: an image by its address, or a
 /// file or what a provider keeps, which may fill the model's whole context.
 fn by_reference(body: &[u8], context_window: Option<u64>) -> u64 {
-    const FILES: [&[u8]; 6] = [
-        b"\"file_id\"",
-        b"\"file_url\"",
-        b"\"fileUri\"",
-        b"\"file_uri\"",
-        b"\"cachedContent\"",
-        b"\"cached_content\"",
+    /// Names by what they begin with: most bodies hold none, and are searched for the few beginnings alone.
+    const FILES: [(&[u8], &[&[u8]]); 2] = [
+        (b"\"file", &[b"\"file_id\"", b"\"file_url\"", b"\"fileUri\"", b"\"file_uri\""]),
+        (b"\"cached", &[b"\"cachedContent\"", b"\"cached_content\""]),
     ];
+    let holds = |text: &[u8]| memmem::find(body, text).is_some();
     let images = memmem::find_iter(body, b"\"url\"").count() as u64;
-    let files = FILES.iter().any(|name| memmem::find(body, name).is_some());
+    let files =
+        FILES.iter().any(|(beginning, names)| holds(beginning) && names.iter().any(|name| holds(name)));
     let of_files = if files { context_window.unwrap_or(estimate::CONTEXT_TOKENS) } else { 0 };
     images.saturating_mul(estimate::REFERENCE_TOKENS).saturating_add(of_files)
 }
@@ -106,6 +105,7 @@ mod tests {
     fn what_a_body_refers_to_counts_as_if_it_were_there() {
         for (body, window, tokens) in [
             (r#"{"messages":[]}"#, Some(200_000), 0),
+            (r#"{"type":"file","filename":"a","cached":1}"#, Some(200_000), 0),
             (r#"{"image_url":{"url":"a"},"x":{"url":"b"}}"#, Some(200_000), 128_000),
             (r#"{"source":{"type":"file","file_id":"f"}}"#, Some(200_000), 200_000),
             (r#"{"fileData":{"fileUri":"a.mp4"}}"#, None, 1_048_576),
