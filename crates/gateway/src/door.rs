@@ -1,8 +1,10 @@
 //! Which request is which: path, method, and what may not come in at all.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::Method;
+use percent_encoding::percent_decode_str;
 use stepwell_http1::{Headers, RequestHead};
 use stepwell_types::{Code, Dialect, Endpoint, Failure};
 
@@ -217,17 +219,7 @@ fn check_body_type(headers: &Headers) -> Result<(), Failure> {
 
 /// Undoes percent-encoding in a path. What is not valid stays as it is.
 fn decode_percent(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let escaped = (*first == b'%')
-            .then(|| tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok()))
-            .flatten()
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        bytes.push(escaped.unwrap_or(*first));
-        rest = if escaped.is_some() { &tail[2..] } else { tail };
-    }
-    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+    percent_decode_str(text).decode_utf8().map_or_else(|_| text.to_owned(), Cow::into_owned)
 }
 
 #[cfg(test)]
@@ -244,6 +236,6 @@ mod tests {
     #[test]
     fn percent_encoding_is_undone_where_it_is_valid() {
         assert_eq!(decode_percent("openai%2Fgpt-5"), "openai/gpt-5");
-        assert_eq!(decode_percent("a%zz%2"), "a%zz%2");
+        assert_eq!(decode_percent("a%zz%2%+f%ff"), "a%zz%2%+f%ff");
     }
 }

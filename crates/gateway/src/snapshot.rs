@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method};
 use parking_lot::RwLock;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use stepwell_catalog::{Auth, ModelPrice, PriceBook, ProviderKind, model_quirks};
 use stepwell_config::{ProviderSettings, RouteSettings, Secret, Settings};
 use stepwell_http1::client::Template;
@@ -221,26 +222,19 @@ impl Provider {
 /// What stands for the model's name in a path.
 const MODEL: &str = "{model}";
 
+/// What is escaped in a path: all but what never needs it, slashes, and the `@` before a version of Vertex AI's.
+const ESCAPED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/').remove(b'@');
+
 /// A model's name as a path has it: what is not plain is escaped, but for slashes.
 ///
 /// A name with an empty segment, or one that steps through folders, is refused: a provider that tidies paths up would
 /// read it as another endpoint, which a caller could then reach with the provider's key.
 fn in_path(model: &str) -> Result<String, String> {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
     if model.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
         return Err("its model cannot stand in a path".to_owned());
     }
-    let mut path = String::with_capacity(model.len());
-    for byte in model.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/@".contains(&byte) {
-            path.push(char::from(byte));
-        } else {
-            let digits = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
-            path.push('%');
-            path.extend(digits.map(char::from));
-        }
-    }
-    Ok(path)
+    Ok(utf8_percent_encode(model, ESCAPED).to_string())
 }
 
 /// Carries the call's id to the provider, so that an attempt can be found on its side too. OpenAI documents it; others
