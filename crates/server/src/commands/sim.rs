@@ -8,7 +8,7 @@ use stepwell_sim::{Sim, SimOptions, Timing};
 use super::Failure;
 use crate::cli::SimArgs;
 use crate::output;
-use crate::serve::signals;
+use crate::serve::signals::StopSignals;
 
 pub(super) fn run(args: &SimArgs) -> Result<ExitCode, Failure> {
     let fault = args.fault.as_deref().map(str::parse).transpose().map_err(Failure::new)?;
@@ -39,7 +39,7 @@ pub(super) fn run(args: &SimArgs) -> Result<ExitCode, Failure> {
              its account        http://{address}/sim/oracle\n  models             small, large\n  \
              any key works; one that begins with sk-bad is refused"
         ));
-        sim.run(signals::asked_to_stop()).await;
+        sim.run(async { StopSignals::listen().next().await }).await;
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -148,9 +148,10 @@ impl Server {
         tokio::spawn(Arc::clone(&self.running).watch());
         let running = Arc::clone(&self.running);
         tokio::spawn(signals::on_hangup(move || running.reload_and_log()));
+        let mut stop_signals = signals::StopSignals::listen();
         banner::print(&self.running.source, &settings, listen_at, admin_at);
 
-        signals::asked_to_stop().await;
+        stop_signals.next().await;
         tracing::info!(
             calls = self.running.services.admission.in_flight(),
             "stopping: open replies end first"
@@ -160,7 +161,7 @@ impl Server {
         let workers = accepting.await.map_err(Failure::new)?;
         tokio::select! {
             joined = tokio::task::spawn_blocking(|| workers.join()) => joined.map_err(Failure::new)?,
-            () = signals::asked_to_stop() => {
+            () = stop_signals.next() => {
                 tracing::warn!("stopping now: open replies are cut, the journal keeps what is known of them");
                 return Ok(ExitCode::FAILURE);
             }
