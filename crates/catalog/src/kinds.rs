@@ -4,7 +4,7 @@
 
 use stepwell_types::Dialect;
 
-use crate::provider::{Auth, ProviderKind, Quirks};
+use crate::provider::{Auth, Face, ProviderKind, Quirks};
 
 /// Every provider kind.
 pub(crate) const KINDS: &[ProviderKind] = &[
@@ -19,16 +19,14 @@ pub(crate) const KINDS: &[ProviderKind] = &[
     ProviderKind {
         name: "anthropic",
         docs: "https://platform.claude.com/docs/en/api/messages",
-        dialect: Dialect::Anthropic,
+        faces: &[MESSAGES],
+        further_faces: &[],
         base_url: Some("https://api.anthropic.com"),
         auth: Auth::Header("x-api-key"),
         key_env: Some("ANTHROPIC_API_KEY"),
         key_required: true,
         default_key: None,
         fixed_headers: &[("anthropic-version", "2023-06-01")],
-        chat_path: "/v1/messages",
-        stream_path: None,
-        count_tokens_path: Some("/v1/messages/count_tokens"),
         models_path: Some("/v1/models"),
         prices: Some("anthropic"),
         model_starts: &[],
@@ -46,16 +44,14 @@ pub(crate) const KINDS: &[ProviderKind] = &[
     ProviderKind {
         name: "gemini",
         docs: "https://ai.google.dev/api",
-        dialect: Dialect::Gemini,
+        faces: &[GENERATE_CONTENT],
+        further_faces: &[],
         base_url: Some("https://generativelanguage.googleapis.com"),
         auth: Auth::Header("x-goog-api-key"),
         key_env: Some("GEMINI_API_KEY"),
         key_required: true,
         default_key: None,
         fixed_headers: &[],
-        chat_path: "/v1beta/models/{model}:generateContent",
-        stream_path: Some("/v1beta/models/{model}:streamGenerateContent?alt=sse"),
-        count_tokens_path: Some("/v1beta/models/{model}:countTokens"),
         models_path: Some("/v1beta/models"),
         prices: Some("google"),
         // The data has Vertex AI's models under the same name.
@@ -280,21 +276,40 @@ const NO_QUIRKS: Quirks =
 /// The dialect as it was before `max_completion_tokens` and the `developer` role.
 const OLDER_OPENAI_CHAT: Quirks = Quirks { max_tokens_only: true, no_developer_role: true, ..NO_QUIRKS };
 
+const CHAT: Face = Face {
+    dialect: Dialect::OpenaiChat,
+    chat_path: "/chat/completions",
+    stream_path: None,
+    count_tokens_path: None,
+};
+
+const MESSAGES: Face = Face {
+    dialect: Dialect::Anthropic,
+    chat_path: "/v1/messages",
+    stream_path: None,
+    count_tokens_path: Some("/v1/messages/count_tokens"),
+};
+
+const GENERATE_CONTENT: Face = Face {
+    dialect: Dialect::Gemini,
+    chat_path: "/v1beta/models/{model}:generateContent",
+    stream_path: Some("/v1beta/models/{model}:streamGenerateContent?alt=sse"),
+    count_tokens_path: Some("/v1beta/models/{model}:countTokens"),
+};
+
 /// What rows of OpenAI's dialect share.
 const fn openai_chat(name: &'static str, docs: &'static str) -> ProviderKind {
     ProviderKind {
         name,
         docs,
-        dialect: Dialect::OpenaiChat,
+        faces: &[CHAT],
+        further_faces: &[],
         base_url: None,
         auth: Auth::Bearer,
         key_env: None,
         key_required: true,
         default_key: None,
         fixed_headers: &[],
-        chat_path: "/chat/completions",
-        stream_path: None,
-        count_tokens_path: None,
         models_path: Some("/models"),
         prices: None,
         model_starts: &[],
@@ -333,8 +348,11 @@ mod tests {
         for kind in provider_kinds() {
             let is_safe = |url: &str| url.starts_with("https://") || url.starts_with("http://127.0.0.1:");
             assert!(kind.base_url.is_none_or(|url| is_safe(url) && !url.ends_with('/')), "{}", kind.name);
-            let paths = [Some(kind.chat_path), kind.stream_path, kind.count_tokens_path, kind.models_path];
-            assert!(paths.into_iter().flatten().all(|path| path.starts_with('/')), "{}", kind.name);
+            let of = |face: crate::Face| [Some(face.chat_path), face.stream_path, face.count_tokens_path];
+            assert!(!kind.faces.is_empty(), "{} speaks nothing", kind.name);
+            let paths = kind.all_faces().flat_map(of).chain([kind.models_path]);
+            let mut paths = paths.flatten();
+            assert!(paths.all(|path| path.starts_with('/')), "{}", kind.name);
         }
     }
 

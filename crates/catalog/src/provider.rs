@@ -12,8 +12,11 @@ pub struct ProviderKind {
     pub name: &'static str,
     /// Where the vendor documents what this row says.
     pub docs: &'static str,
-    /// The dialect it speaks.
-    pub dialect: Dialect,
+    /// The dialects that every provider of this kind speaks, and where. The first is the one that calls in other dialects
+    /// are translated into; the others serve clients of their own.
+    pub faces: &'static [Face],
+    /// Dialects that a provider of this kind may speak too: where one does, config says so (`dialects`).
+    pub further_faces: &'static [Face],
     /// Where it is, as the vendor's own SDK takes it, without a final slash. None where config has to say, or where
     /// the server fills it in.
     pub base_url: Option<&'static str>,
@@ -27,13 +30,6 @@ pub struct ProviderKind {
     pub default_key: Option<&'static str>,
     /// Headers sent with every request, unless the client's own, allowed to pass, take their place.
     pub fixed_headers: &'static [(&'static str, &'static str)],
-    /// The path of a conversation, after the base URL. In this path and the next two, `{model}` stands for the model's
-    /// name where the dialect has it there.
-    pub chat_path: &'static str,
-    /// The path of a conversation whose reply is streamed, where it is another.
-    pub stream_path: Option<&'static str>,
-    /// The path that counts tokens, after the base URL, if there is one.
-    pub count_tokens_path: Option<&'static str>,
     /// The path that lists models, after the base URL, if there is one.
     pub models_path: Option<&'static str>,
     /// The price data's name of this provider; none where prices come from config alone.
@@ -48,6 +44,20 @@ pub struct ProviderKind {
     pub reply_headers: &'static [&'static str],
     /// What it does differently from others of its dialect.
     pub quirks: Quirks,
+}
+
+/// A dialect that a provider speaks, and the paths it does so at, after the base URL. In them, `{model}` stands for the
+/// model's name where the dialect has it there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Face {
+    /// The dialect.
+    pub dialect: Dialect,
+    /// The path of a conversation.
+    pub chat_path: &'static str,
+    /// The path of a conversation whose reply is streamed, where it is another.
+    pub stream_path: Option<&'static str>,
+    /// The path that counts tokens, if there is one.
+    pub count_tokens_path: Option<&'static str>,
 }
 
 /// How a provider's key is sent.
@@ -73,6 +83,11 @@ pub struct Quirks {
 }
 
 impl ProviderKind {
+    /// Every dialect that a provider of this kind may speak, and where.
+    pub fn all_faces(&self) -> impl Iterator<Item = Face> {
+        self.faces.iter().chain(self.further_faces).copied()
+    }
+
     /// The models that the price data has for it.
     pub fn models<'b>(&self, book: &'b PriceBook) -> impl Iterator<Item = &'b str> {
         let starts = self.model_starts;

@@ -12,6 +12,7 @@ use stepwell_http1::server::Response;
 use stepwell_http1::{HeaderLines, Headers};
 use stepwell_types::Failure;
 use stepwell_upstream::Exchange;
+use stepwell_wire::framing::Framing;
 use stepwell_wire::{Pipe, codec};
 
 use crate::door::Refused;
@@ -37,6 +38,8 @@ pub(crate) enum Answer {
 /// A stream whose first content has arrived.
 pub(crate) struct Committed {
     pub(crate) target: Arc<Target>,
+    /// How the client's dialect is cut into events.
+    pub(crate) framing: Framing,
     pub(crate) exchange: Exchange,
     pub(crate) pipe: Box<dyn Pipe>,
     /// What may go to the client already.
@@ -136,9 +139,9 @@ pub(crate) fn json(status: u16, body: impl Into<Bytes>) -> Response<ReplyBody> {
 }
 
 /// The head of a stream of events.
-pub(crate) fn events() -> Response<()> {
+pub(crate) fn events(framing: Framing) -> Response<()> {
     let mut headers = HeaderLines::with_capacity(HEADERS);
-    headers.put("content-type", b"text/event-stream; charset=utf-8");
+    headers.put("content-type", framing.content_type().as_bytes());
     headers.put("cache-control", b"no-cache");
     Response { status: StatusCode::OK, headers, body: () }
 }

@@ -152,6 +152,7 @@ impl OpenCall {
     pub(crate) async fn begin_attempt(
         &mut self,
         target: &Target,
+        dialect: Dialect,
         bound: Option<NanoUsd>,
         estimate: Usage,
     ) -> Result<(), Failure> {
@@ -172,7 +173,7 @@ impl OpenCall {
             user: self.record.user.clone(),
             tags: self.record.tags.clone(),
             target: target.name.clone(),
-            target_dialect: target.provider.dialect,
+            target_dialect: dialect,
             bound,
         };
         self.attempt = Some(OpenAttempt {
@@ -183,7 +184,7 @@ impl OpenCall {
             record: AttemptRecord {
                 number,
                 target: intent.target.clone(),
-                dialect: target.provider.dialect,
+                dialect,
                 started,
                 duration_us: 0,
                 first_byte_us: None,

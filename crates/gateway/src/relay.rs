@@ -39,7 +39,7 @@ pub(crate) struct Relay {
 
 impl Relay {
     pub(crate) fn new(committed: Committed, open: Box<OpenCall>) -> Self {
-        let Committed { target, mut exchange, pipe, ready, ended, broken } = committed;
+        let Committed { target, mut exchange, pipe, ready, ended, broken, framing: _ } = committed;
         // They have gone to the client, and they hold on to the buffer they were read from.
         drop(exchange.take_headers());
         let streaming = open.stream_opened();

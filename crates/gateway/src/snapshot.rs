@@ -57,11 +57,22 @@ pub(crate) struct Target {
     pub(crate) provider: Arc<Provider>,
     pub(crate) price: Option<Arc<ModelPrice>>,
     pub(crate) quirks: Quirks,
-    pub(crate) requests: Arc<Requests>,
+    faces: Arc<[Face]>,
 }
 
-/// Requests as far as they are the same for every call, credentials included.
-pub(crate) struct Requests {
+impl Target {
+    /// The face that a client of this dialect is served through: its own where the provider has it, else the first.
+    pub(crate) fn face(&self, client: Dialect) -> Result<&Face, Failure> {
+        let own = self.faces.iter().find(|face| face.dialect == client);
+        own.or(self.faces.first()).ok_or_else(|| {
+            Failure::new(Code::InternalError, format!("{} speaks no dialect", self.name.provider))
+        })
+    }
+}
+
+/// A dialect that a provider speaks, and requests in it as far as they are the same for every call, credentials included.
+pub(crate) struct Face {
+    pub(crate) dialect: Dialect,
     pub(crate) chat: Template,
     /// For a reply that is streamed.
     pub(crate) stream: Template,
@@ -70,12 +81,11 @@ pub(crate) struct Requests {
 
 /// A configured account, with what every request to it needs.
 pub(crate) struct Provider {
-    pub(crate) dialect: Dialect,
     pub(crate) origin: Origin,
-    kind: &'static ProviderKind,
     headers: HeaderMap,
-    /// The requests of every model, where no path names one.
-    requests: Option<Arc<Requests>>,
+    known: Vec<stepwell_catalog::Face>,
+    /// The faces to every model, where no path names one.
+    faces: Option<Arc<[Face]>>,
     /// Headers that a call can bring itself.
     pub(crate) forwarded: Vec<Forwarded>,
     pub(crate) passing: Passing,
@@ -142,11 +152,11 @@ impl Snapshot {
                 let message = "the model's name has characters no provider uses";
                 return Err(Failure::new(Code::ModelNotFound, message).param("model"));
             }
-            let requests = provider.requests(&name.model).map_err(|message| {
+            let faces = provider.faces(&name.model).map_err(|message| {
                 Failure::new(Code::ModelNotFound, format!("`{name}`: {message}")).param("model")
             })?;
             targets.push(Arc::new(Target {
-                requests,
+                faces,
                 price: self.pricing.of(settings, &name.model),
                 quirks: quirks(settings.kind, &name.model),
                 provider: Arc::clone(provider),
@@ -175,10 +185,9 @@ impl Provider {
         headers.remove(CORRELATION);
         let timeouts = settings.timeouts;
         let mut provider = Self {
-            dialect: kind.dialect,
-            kind,
+            known: settings.faces.clone(),
             headers,
-            requests: None,
+            faces: None,
             forwarded,
             passing: Passing::new(kind),
             limits: Limits {
@@ -191,31 +200,35 @@ impl Provider {
             total: timeouts.total,
             origin,
         };
-        if !kind.chat_path.contains(MODEL) {
-            provider.requests = Some(provider.templates("")?);
+        if !provider.known.iter().any(|face| face.chat_path.contains(MODEL)) {
+            provider.faces = Some(provider.faces_at("")?);
         }
         Ok(provider)
     }
 
-    /// The requests for a model.
-    fn requests(&self, model: &str) -> Result<Arc<Requests>, String> {
-        if let Some(requests) = &self.requests {
-            return Ok(Arc::clone(requests));
+    /// The faces to a model.
+    fn faces(&self, model: &str) -> Result<Arc<[Face]>, String> {
+        if let Some(faces) = &self.faces {
+            return Ok(Arc::clone(faces));
         }
-        self.templates(&in_path(model)?)
+        self.faces_at(&in_path(model)?)
     }
 
-    /// The requests for a model whose name stands in their paths as given.
-    fn templates(&self, model: &str) -> Result<Arc<Requests>, String> {
+    /// The faces to a model whose name stands in their paths as given.
+    fn faces_at(&self, model: &str) -> Result<Arc<[Face]>, String> {
         let template = |path: &str| {
             let path = path.replace(MODEL, model);
             self.origin.template(&Method::POST, &path, &self.headers).map_err(|error| error.to_string())
         };
-        Ok(Arc::new(Requests {
-            chat: template(self.kind.chat_path)?,
-            stream: template(self.kind.stream_path.unwrap_or(self.kind.chat_path))?,
-            count_tokens: self.kind.count_tokens_path.map(template).transpose()?,
-        }))
+        let ready = |face: &stepwell_catalog::Face| {
+            Ok(Face {
+                dialect: face.dialect,
+                chat: template(face.chat_path)?,
+                stream: template(face.stream_path.unwrap_or(face.chat_path))?,
+                count_tokens: face.count_tokens_path.map(template).transpose()?,
+            })
+        };
+        self.known.iter().map(ready).collect()
     }
 }
 

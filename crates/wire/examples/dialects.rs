@@ -62,7 +62,7 @@ fn streamed(own: &dyn Codec, other: &dyn Codec, events: &[String]) {
     for (name, chunks) in [("events one by one", &single), ("bursts of 32 events", &burst)] {
         per_event(&format!("tap, {name}"), events.len(), chunks, || own.tap(false));
         per_event(&format!("translate, {name}"), events.len(), chunks, || {
-            translate(own.stream_reader(), other.stream_writer(true, 0))
+            translate(own, other.stream_writer(true, 0))
         });
     }
 }

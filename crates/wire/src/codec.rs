@@ -6,6 +6,7 @@ use std::sync::Arc;
 use stepwell_types::{CallId, Dialect, Failure, Finish, Usage};
 
 use crate::chat::{Chat, Reply};
+use crate::framing::Framing;
 use crate::stream::{StreamReader, StreamWriter};
 use crate::{Error, Losses, Pipe, UpstreamError, anthropic, gemini, openai_chat};
 
@@ -113,6 +114,11 @@ pub struct Listing<'a> {
 pub trait Codec: Send + Sync {
     /// Which dialect this is.
     fn dialect(&self) -> Dialect;
+
+    /// How its streams are cut into events.
+    fn framing(&self) -> Framing {
+        Framing::Sse
+    }
 
     /// Reads what the gateway must know, and proves that the body is one JSON object.
     fn head(&self, body: &[u8], asked: &Asked<'_>) -> Result<Head, Error>;

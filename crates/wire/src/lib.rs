@@ -17,8 +17,8 @@ mod pipe;
 mod tap;
 
 pub mod chat;
+pub mod framing;
 pub mod json;
-pub mod sse;
 pub mod stream;
 
 pub use codec::{Asked, Codec, Edits, Head, Listing, Quirks, ReplyFacts, Written, codec};

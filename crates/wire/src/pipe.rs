@@ -5,8 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use stepwell_types::{Finish, Usage};
 
+use crate::framing::{EVENT_LIMIT, Splitter};
 use crate::stream::{Event, StreamReader, StreamWriter};
-use crate::{Losses, UpstreamError, sse};
+use crate::{Codec, Losses, UpstreamError};
 
 /// What a stream has shown so far.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -40,7 +41,7 @@ pub enum Fault {
     /// An event that is not what the dialect allows; says which.
     #[error("{0}")]
     Invalid(String),
-    /// An event longer than [`sse::EVENT_LIMIT`].
+    /// An event longer than [`EVENT_LIMIT`].
     #[error("an event of the stream is longer than the limit")]
     TooLarge,
 }
@@ -61,14 +62,14 @@ pub trait Pipe: Send {
     fn facts(&self) -> &Facts;
 }
 
-/// A pipe from one dialect to another.
-pub fn translate(reader: Box<dyn StreamReader>, writer: Box<dyn StreamWriter>) -> Box<dyn Pipe> {
-    let (splitter, facts) = (sse::Splitter::default(), Facts::default());
+/// A pipe from one dialect to the one that `writer` writes.
+pub fn translate(from: &dyn Codec, writer: Box<dyn StreamWriter>) -> Box<dyn Pipe> {
+    let (splitter, reader, facts) = (Splitter::new(from.framing()), from.stream_reader(), Facts::default());
     Box::new(Translation { splitter, reader, writer, facts, broken: false })
 }
 
 struct Translation {
-    splitter: sse::Splitter,
+    splitter: Splitter,
     reader: Box<dyn StreamReader>,
     writer: Box<dyn StreamWriter>,
     facts: Facts,
@@ -91,7 +92,7 @@ impl Pipe for Translation {
                 facts.learn(&event);
                 writer.push(&event, &mut written);
             })?;
-            if writer.held() > sse::EVENT_LIMIT { Err(Fault::TooLarge) } else { Ok(()) }
+            if writer.held() > EVENT_LIMIT { Err(Fault::TooLarge) } else { Ok(()) }
         });
         // What stands behind the end is nobody's business, not even to be found wrong.
         let result = if facts.terminal || facts.error.is_some() { Ok(()) } else { result };

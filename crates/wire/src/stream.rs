@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use stepwell_types::{Finish, Usage};
 
-use crate::{Fault, Losses, UpstreamError, sse};
+use crate::framing::Frame;
+use crate::{Fault, Losses, UpstreamError};
 
 /// One step of a streamed reply. Blocks are numbered from 0 in the order they begin; text, thinking and each tool call
 /// are blocks of their own.
@@ -97,7 +98,7 @@ pub enum Event<'a> {
 /// From a dialect's frames to events.
 pub trait StreamReader: Send {
     /// Takes one frame and gives the events in it, in order.
-    fn push(&mut self, frame: &sse::Frame<'_>, events: &mut dyn FnMut(Event<'_>)) -> Result<(), Fault>;
+    fn push(&mut self, frame: &Frame<'_>, events: &mut dyn FnMut(Event<'_>)) -> Result<(), Fault>;
 
     /// Takes the end of the bytes. Only a dialect without a terminal event has events left to give then.
     fn end(&mut self, _events: &mut dyn FnMut(Event<'_>)) {}
@@ -114,7 +115,7 @@ pub trait StreamWriter: Send {
     fn push(&mut self, event: &Event<'_>, out: &mut Vec<u8>);
 
     /// How many bytes it holds back, in a dialect whose frames are larger than the events: more than
-    /// [`EVENT_LIMIT`](crate::sse::EVENT_LIMIT) break the stream.
+    /// [`EVENT_LIMIT`](crate::framing::EVENT_LIMIT) break the stream.
     fn held(&self) -> usize {
         0
     }

@@ -1,13 +1,13 @@
 //! A stream whose two sides speak the same dialect: cut at events, looked at, and passed on as the bytes it came in.
 //!
 //! This is the frame every dialect's tap shares; what an event means is for its [`Watch`]. Events are not parsed here:
-//! the common form (`data:` alone or behind `event:`, ended by LF) is found by two or three searches for a byte, any
-//! other by the rules of [`sse`]. Bytes that arrive on event boundaries pass without a copy.
+//! the common form of server-sent ones (`data:` alone or behind `event:`, ended by LF) is found by two or three searches for a
+//! byte, any other by the rules of its [`Framing`]. Bytes that arrive on event boundaries pass without a copy.
 
 use bytes::Bytes;
 use memchr::memchr;
 
-use crate::sse::{self, EVENT_LIMIT, Frame, Scan};
+use crate::framing::{EVENT_LIMIT, Frame, Framing, Scan};
 use crate::{Facts, Fault, Pipe};
 
 /// What becomes of an event.
@@ -54,6 +54,7 @@ pub(crate) fn is_object(data: &str) -> bool {
 /// A pipe that passes what its watch lets pass.
 pub(crate) struct Tap<W> {
     watch: W,
+    framing: Framing,
     /// The start of an event that is not whole yet.
     held: Vec<u8>,
     /// How far `held` is known to hold no end of an event.
@@ -67,9 +68,9 @@ pub(crate) struct Tap<W> {
 
 impl<W: Watch> Tap<W> {
     /// A tap at the start of a stream.
-    pub(crate) fn new(watch: W) -> Self {
-        let (held, joined) = (Vec::new(), String::new());
-        Self { watch, held, scan: Scan::default(), joined, late: None, begun: false, over: false }
+    pub(crate) fn new(framing: Framing, watch: W) -> Self {
+        let (held, scan, joined) = (Vec::new(), Scan::new(framing), String::new());
+        Self { watch, framing, held, scan, joined, late: None, begun: false, over: false }
     }
 
     /// Everything not yet looked at, once it holds a whole event.
@@ -85,7 +86,7 @@ impl<W: Watch> Tap<W> {
     /// Passes the whole events of `buffer` and holds the rest.
     fn pass(&mut self, buffer: &Bytes, out: &mut Vec<Bytes>) -> Result<(), Fault> {
         let text = utf8_prefix(buffer);
-        let plain = memchr(b'\r', buffer).is_none();
+        let plain = self.framing == Framing::Sse && memchr(b'\r', buffer).is_none();
         let mut kept = 0;
         let mut at = 0;
         let result = loop {
@@ -144,14 +145,12 @@ impl<W: Watch> Tap<W> {
             return Ok(Some((self.watch.look(&frame)?, length)));
         }
         let rest = buffer.get(at..).unwrap_or_default();
-        self.scan = Scan::default();
+        self.scan = Scan::new(self.framing);
         let Some(length) = self.scan.block_end(rest) else { return Ok(None) };
         within_limit(length)?;
-        let mut block = rest.get(..length).unwrap_or_default();
-        if !std::mem::replace(&mut self.begun, true) {
-            block = sse::without_mark(block);
-        }
-        let verdict = match sse::parse(block, &mut self.joined)? {
+        let block = rest.get(..length).unwrap_or_default();
+        let is_first = !std::mem::replace(&mut self.begun, true);
+        let verdict = match self.framing.parse(block, is_first, &mut self.joined)? {
             Some(frame) => self.watch.look(&frame)?,
             None => Verdict::Pass,
         };
@@ -261,7 +260,7 @@ mod tests {
     }
 
     fn run(chunks: &[&[u8]]) -> (Result<(), Fault>, Vec<Bytes>, Vec<String>) {
-        let mut tap = Tap::new(Words::default());
+        let mut tap = Tap::new(Framing::Sse, Words::default());
         let mut out = Vec::new();
         for chunk in chunks {
             if let Err(fault) = tap.push(Bytes::copy_from_slice(chunk), &mut out) {
@@ -307,7 +306,7 @@ mod tests {
 
     #[test]
     fn bytes_that_end_with_an_event_pass_without_a_copy() {
-        let mut tap = Tap::new(Words::default());
+        let mut tap = Tap::new(Framing::Sse, Words::default());
         let mut out = Vec::new();
         let chunk = Bytes::from_static(b"data: a\n\ndata: b\n\n");
         tap.push(chunk.clone(), &mut out).unwrap();

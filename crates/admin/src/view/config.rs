@@ -171,8 +171,8 @@ pub struct ProviderView {
     pub name: String,
     /// Its kind in the catalog.
     pub kind: &'static str,
-    /// The dialect it speaks.
-    pub dialect: &'static str,
+    /// The dialects it speaks; the first is the one that other clients' calls are translated into.
+    pub dialects: Vec<&'static str>,
     /// Where it is; null for the simulator in this process.
     pub base_url: Option<String>,
     /// Whether a credential is configured. The credential is never shown.
@@ -200,7 +200,7 @@ impl From<&ProviderSettings> for ProviderView {
         Self {
             name: provider.name.to_string(),
             kind: provider.kind.name,
-            dialect: provider.kind.dialect.as_str(),
+            dialects: provider.faces.iter().map(|face| face.dialect.as_str()).collect(),
             base_url: provider.base_url.clone(),
             has_credential: provider.api_key.is_some(),
             headers: provider.headers.iter().map(|(name, _)| name.clone()).collect(),

@@ -43,14 +43,21 @@ fn page() -> String {
         };
         writeln!(
             page,
-            "| `{}` | `{}` | {address} | {variable} | {auth} | {prices} | {} | {docs} |",
+            "| `{}` | {} | {address} | {variable} | {auth} | {prices} | {} | {docs} |",
             kind.name,
-            kind.dialect,
+            dialects(kind),
             differences(kind)
         )
         .unwrap();
     }
     page
+}
+
+/// The dialects it speaks, and in brackets those it may.
+fn dialects(kind: &ProviderKind) -> String {
+    let own = kind.faces.iter().map(|face| format!("`{}`", face.dialect));
+    let further = kind.further_faces.iter().map(|face| format!("(`{}`)", face.dialect));
+    own.chain(further).collect::<Vec<_>>().join(" ")
 }
 
 fn differences(kind: &ProviderKind) -> String {

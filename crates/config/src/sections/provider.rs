@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use stepwell_catalog::{OwnPrice, ProviderKind};
+use stepwell_catalog::{Face, OwnPrice, ProviderKind};
 
 use super::reference::Resolver;
 use super::timeouts::{self, Timeouts};
@@ -29,6 +29,8 @@ pub struct ProviderSettings {
     pub name: Arc<str>,
     /// What the catalog knows about its like.
     pub kind: &'static ProviderKind,
+    /// The dialects it speaks, and where: at least one. The first is the one that calls in others are translated into.
+    pub faces: Vec<Face>,
     /// Where it is, `http` or `https`, without a trailing slash, query or user; none only for the simulator.
     pub base_url: Option<String>,
     /// What it is paid by; none where the kind needs none.
@@ -53,6 +55,12 @@ const KIND: Key = Key {
     shape: Shape::Text,
     default: None,
     doc: "What it is: a name from the catalog, or \"openai-compatible\" for anything else. Required.",
+};
+const DIALECTS: Key = Key {
+    name: "dialects",
+    shape: Shape::Texts,
+    default: None,
+    doc: "The dialects it speaks, of those its kind can: the first is the one that other clients' calls are translated into. Without it, the kind's own.",
 };
 const BASE_URL: Key = Key {
     name: "base_url",
@@ -94,7 +102,7 @@ const MAX_CONNECTIONS: Key = Key {
 /// The keys of `[providers.NAME]`.
 pub(crate) const KEYS: Keys = Keys {
     doc: "An account at a model vendor, or a server of one's own.",
-    known: &[KIND, BASE_URL, api_key::KEY, HEADERS, TIMEOUTS, MODELS, PRICES, MAX_CONNECTIONS],
+    known: &[KIND, DIALECTS, BASE_URL, api_key::KEY, HEADERS, TIMEOUTS, MODELS, PRICES, MAX_CONNECTIONS],
     required: &["kind"],
     later: &[
         "limits",
@@ -134,6 +142,7 @@ fn read(
     report: &mut Report<'_>,
 ) -> Option<ProviderSettings> {
     let kind = read_kind(provider, section, report);
+    let faces = kind.map(|kind| read_faces(kind, section, report));
     let base_url = read_base_url(kind, section, report);
     let api_key = api_key::read(kind, section.node(&BASE_URL).is_some(), section, resolver, report);
     let has_key = section.node(&api_key::KEY).is_some() || api_key.is_some();
@@ -160,6 +169,7 @@ fn read(
     Some(ProviderSettings {
         name: Arc::from(provider),
         kind,
+        faces: faces.unwrap_or_default(),
         base_url,
         api_key,
         headers,
@@ -203,6 +213,31 @@ fn read_kind(
             .hint("give this provider another name, or write kind = \"sim\"");
     }
     Some(kind)
+}
+
+fn read_faces(kind: &ProviderKind, section: &Section<'_, '_>, report: &mut Report<'_>) -> Vec<Face> {
+    let mut faces: Vec<Face> = Vec::new();
+    for (name, span) in section.texts(&DIALECTS, report) {
+        let Some(face) = kind.all_faces().find(|face| face.dialect.as_str() == name) else {
+            let known: Vec<_> = kind.all_faces().map(|face| face.dialect.as_str()).collect();
+            report
+                .error(
+                    "bad_value",
+                    span,
+                    format!("kind \"{}\" does not speak the dialect {}", kind.name, quoted(name)),
+                )
+                .hint(format!("it can speak {}", known.join(", ")));
+            continue;
+        };
+        if faces.contains(&face) {
+            report
+                .warning("duplicate", span, format!("dialect {} is listed twice", quoted(name)))
+                .hint("remove one");
+        } else {
+            faces.push(face);
+        }
+    }
+    if faces.is_empty() { kind.faces.to_vec() } else { faces }
 }
 
 fn unknown_kind(name: &str, span: Range<usize>, report: &mut Report<'_>) {
@@ -304,6 +339,7 @@ pub(crate) fn detected(environment: &dyn Environment) -> BTreeMap<Arc<str>, Prov
         let settings = ProviderSettings {
             name: Arc::clone(&name),
             kind,
+            faces: kind.faces.to_vec(),
             base_url: kind.base_url.map(|url| url.trim_end_matches('/').to_owned()),
             api_key,
             headers: Vec::new(),

@@ -31,7 +31,7 @@ pub(crate) async fn answered(answer: Answer, mut open: Box<OpenCall>) -> Respons
         Answer::Stream(committed) => {
             // Its headers go while the attempt is under way: the time so far is the attempt's.
             open.enter(Stage::Attempt);
-            let mut response = events();
+            let mut response = events(committed.framing);
             let own = &mut response.headers;
             committed.target.provider.passing.pass(&committed.exchange.head().headers, own);
             headers::put_target(own, &committed.target);

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::stream::{Envelope, Reader};
+use crate::framing::Frame;
 use crate::json::{Text, read_frame};
-use crate::sse::Frame;
 use crate::tap::{Verdict, Watch, is_object};
 use crate::{Facts, Fault};
 

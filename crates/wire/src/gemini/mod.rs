@@ -65,7 +65,7 @@ impl Codec for Gemini {
 
     /// Usage always stands in events that the client needs: there is nothing to withhold.
     fn tap(&self, _withhold_usage: bool) -> Box<dyn Pipe> {
-        Box::new(Tap::new(tap::Eye::default()))
+        Box::new(Tap::new(self.framing(), tap::Eye::default()))
     }
 
     fn stream_reader(&self) -> Box<dyn StreamReader> {

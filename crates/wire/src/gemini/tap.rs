@@ -8,8 +8,8 @@ use std::sync::Arc;
 use super::finish;
 use super::reply::Response;
 use super::stream::problem;
+use crate::framing::Frame;
 use crate::json::read_frame;
-use crate::sse::Frame;
 use crate::tap::{Verdict, Watch, is_object};
 use crate::{Facts, Fault};
 

@@ -163,7 +163,7 @@ fn openai_call<'a>(fragments: impl Iterator<Item = &'a str>, reason: &str) -> St
 }
 
 fn from_openai() -> Box<dyn Pipe> {
-    translate(codec(Dialect::OpenaiChat).stream_reader(), Gemini.stream_writer(true, 0))
+    translate(codec(Dialect::OpenaiChat), Gemini.stream_writer(true, 0))
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn a_providers_reply_may_nest_as_deep_as_it_likes() {
     assert!(Gemini.reply_facts(reply.as_bytes()).is_ok());
     assert!(Gemini.read_reply(reply.as_bytes()).is_ok());
     let stream = format!("data: {reply}\r\n\r\n");
-    let other = translate(Gemini.stream_reader(), codec(Dialect::OpenaiChat).stream_writer(true, 0));
+    let other = translate(&Gemini, codec(Dialect::OpenaiChat).stream_writer(true, 0));
     for pipe in [Gemini.tap(false), other] {
         let (_, broke, facts) = piped(pipe, &stream);
         assert!(!broke && facts.terminal, "{facts:?}");
@@ -238,7 +238,7 @@ fn the_step_that_is_held_commits_nothing_until_it_passes() {
 #[test]
 fn a_stream_whose_bytes_end_within_an_event_is_cut_whatever_came_before() {
     let last = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"deep\"}]},\"finishReason\":\"STOP\"}]}\r\n\r\n";
-    let other = || translate(Gemini.stream_reader(), codec(Dialect::OpenaiChat).stream_writer(true, 0));
+    let other = || translate(&Gemini, codec(Dialect::OpenaiChat).stream_writer(true, 0));
     for (rest, complete) in [("", true), ("\r\n", true), ("data: {\"usageMetada", false)] {
         for pipe in [Gemini.tap(false), other()] {
             let (_, _, facts) = piped(pipe, &format!("{last}{rest}"));

@@ -63,7 +63,7 @@ impl Codec for OpenaiChat {
     }
 
     fn tap(&self, withhold_usage: bool) -> Box<dyn Pipe> {
-        Box::new(Tap::new(tap::Watcher::new(withhold_usage)))
+        Box::new(Tap::new(self.framing(), tap::Watcher::new(withhold_usage)))
     }
 
     fn stream_reader(&self) -> Box<dyn StreamReader> {

@@ -14,8 +14,8 @@ use serde::Deserialize;
 use super::stream::{Choice, Chunk, DONE, Form, problem};
 use super::usage::Counts;
 use super::{error, finish};
+use crate::framing::Frame;
 use crate::json::{Listed, Text, read_frame};
-use crate::sse::Frame;
 use crate::tap::{Verdict, Watch, is_object};
 use crate::{Facts, Fault};
 

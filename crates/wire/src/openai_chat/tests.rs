@@ -4,8 +4,9 @@ use bytes::Bytes;
 use stepwell_types::{Code, Dialect, Finish};
 
 use crate::chat::{Chat, Part, Role, Source, Thinking, Turn};
+use crate::framing::{Framing, Splitter};
 use crate::stream::Event;
-use crate::{Codec, Edits, Facts, Fault, Quirks, codec, sse};
+use crate::{Codec, Edits, Facts, Fault, Quirks, codec};
 
 fn openai() -> &'static dyn Codec {
     codec(Dialect::OpenaiChat)
@@ -18,7 +19,7 @@ fn delta(delta: &str) -> String {
 /// The tool calls of a stream, each as `id name arguments`.
 fn calls(deltas: &[&str]) -> Result<Vec<String>, Fault> {
     let mut reader = openai().stream_reader();
-    let mut splitter = sse::Splitter::default();
+    let mut splitter = Splitter::new(Framing::Sse);
     let mut calls: Vec<String> = Vec::new();
     let stream: String = deltas.iter().map(|calls| delta(&format!("{{\"tool_calls\":[{calls}]}}"))).collect();
     splitter.push(stream.as_bytes(), &mut |frame| {

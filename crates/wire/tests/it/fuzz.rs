@@ -7,7 +7,8 @@
 use bolero::check;
 use bytes::Bytes;
 use stepwell_types::Dialect;
-use stepwell_wire::{Asked, Codec, Edits, Head, Quirks, codec, json, sse, translate};
+use stepwell_wire::framing::{Framing, Splitter};
+use stepwell_wire::{Asked, Codec, Edits, Head, Quirks, codec, json, translate};
 
 use crate::fixtures::{Fixture, Kind, of_kind};
 
@@ -137,7 +138,7 @@ fn taps() {
 fn translations() {
     fuzz(Kind::Stream, |from, stream| {
         for target in Dialect::ALL {
-            let mut pipe = translate(from.stream_reader(), codec(target).stream_writer(true, 0));
+            let mut pipe = translate(from, codec(target).stream_writer(true, 0));
             let mut out = Vec::new();
             let result = pipe.push(Bytes::copy_from_slice(stream), &mut out);
             pipe.end(&mut out);
@@ -158,7 +159,7 @@ fn translations() {
 fn frames() {
     check!().with_iterations(3_000).with_max_len(512).for_each(|input: &[u8]| {
         let split = |mut chunks: &mut dyn Iterator<Item = &[u8]>| {
-            let mut splitter = sse::Splitter::default();
+            let mut splitter = Splitter::new(Framing::Sse);
             let mut frames = Vec::new();
             let result = (&mut chunks).try_for_each(|chunk| {
                 splitter.push(chunk, &mut |frame| {

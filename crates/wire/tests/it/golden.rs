@@ -108,7 +108,7 @@ fn run(mut pipe: Box<dyn Pipe>, stream: &[u8]) -> (String, Facts, Result<(), Fau
 fn streams() {
     table(Kind::Stream, |fixture, target| {
         let from = codec(fixture.dialect);
-        let pipe = translate(from.stream_reader(), codec(target).stream_writer(true, 0));
+        let pipe = translate(from, codec(target).stream_writer(true, 0));
         let (wire, facts, result) = run(pipe, &fixture.bytes);
         result.unwrap();
         let (_, tapped, _) = run(from.tap(false), &fixture.bytes);

@@ -32,7 +32,7 @@ fn machines(dialect: Dialect) -> Vec<(String, Box<dyn Pipe>)> {
     let mut machines =
         vec![("tap".to_owned(), own.tap(false)), ("tap that withholds usage".to_owned(), own.tap(true))];
     for target in Dialect::ALL {
-        let pipe = translate(own.stream_reader(), codec(target).stream_writer(true, 0));
+        let pipe = translate(own, codec(target).stream_writer(true, 0));
         machines.push((format!("translation to {target}"), pipe));
     }
     machines

@@ -11,8 +11,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use stepwell_types::{Dialect, Failure, Finish, Usage};
 use stepwell_wire::chat::{Chat, Format, Part, Reply, Role, Source, Thinking, ToolChoice, Turn};
+use stepwell_wire::framing::Splitter;
 use stepwell_wire::stream::Event;
-use stepwell_wire::{Edits, Losses, Quirks, codec, sse, translate};
+use stepwell_wire::{Edits, Losses, Quirks, codec, translate};
 
 use crate::fixtures::{Fixture, Kind, of_kind, status_of};
 
@@ -170,7 +171,7 @@ fn replies() {
 fn streams() {
     prove(Kind::Stream, |fixture, to| {
         let from = codec(fixture.dialect);
-        let mut pipe = translate(from.stream_reader(), codec(to).stream_writer(true, 0));
+        let mut pipe = translate(from, codec(to).stream_writer(true, 0));
         let mut out = Vec::new();
         pipe.push(Bytes::copy_from_slice(&fixture.bytes), &mut out).unwrap();
         pipe.end(&mut out);
@@ -368,7 +369,8 @@ fn of_stream(dialect: Dialect, bytes: &[u8]) -> Vec<String> {
             Event::BlockEnd { .. } | Event::Ping => {}
         }
     };
-    let (mut splitter, mut reader) = (sse::Splitter::default(), codec(dialect).stream_reader());
+    let (mut splitter, mut reader) =
+        (Splitter::new(codec(dialect).framing()), codec(dialect).stream_reader());
     splitter.push(bytes, &mut |frame| reader.push(&frame, &mut take)).expect("it is a stream");
     reader.end(&mut take);
     let is_complete = said.iter().any(|fact| fact == "complete");

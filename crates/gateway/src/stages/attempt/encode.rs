@@ -10,7 +10,7 @@ use stepwell_types::{Code, Failure, NanoUsd, Timestamp, Usage};
 use stepwell_wire::chat::Chat;
 use stepwell_wire::{Edits, Losses, codec};
 
-use crate::snapshot::Target;
+use crate::snapshot::{Face, Target};
 use crate::stages::decode::Call;
 
 /// A request ready to send.
@@ -26,10 +26,10 @@ pub(crate) struct Encoded {
 pub(crate) fn request<'a>(
     call: &'a Call,
     target: &Target,
+    face: &Face,
     route: Option<&RouteSettings>,
     parsed: &mut Option<Chat<'a>>,
 ) -> Result<Encoded, Failure> {
-    let provider = &target.provider;
     let edits = Edits {
         model: Some(&target.name.model),
         include_usage: call.head.stream && !target.quirks.no_stream_options,
@@ -38,7 +38,7 @@ pub(crate) fn request<'a>(
             None => route.and_then(|route| route.max_output_tokens),
         },
     };
-    if provider.dialect == call.dialect {
+    if face.dialect == call.dialect {
         let body = Bytes::from(call.codec.edit_request(&call.body, &call.head, &edits, target.quirks));
         return Ok(Encoded { body, losses: Losses::default(), same: true });
     }
@@ -51,7 +51,7 @@ pub(crate) fn request<'a>(
     let Some(chat) = parsed else {
         return Err(Failure::new(Code::InternalError, "the request could not be kept for translation"));
     };
-    let written = codec(provider.dialect).write_request(chat, &edits, target.quirks)?;
+    let written = codec(face.dialect).write_request(chat, &edits, target.quirks)?;
     if route.is_some_and(|route| route.strict) && !written.losses.is_empty() {
         let message = format!(
             "the route is strict, and these fields cannot be said to {}: {}. Remove them, or set strict = false",

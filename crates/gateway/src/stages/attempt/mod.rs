@@ -25,7 +25,7 @@ use stepwell_wire::chat::Chat;
 use self::encode::Encoded;
 use crate::answer::{Answer, Refusal};
 use crate::open_call::{Billing, OpenCall, Seen};
-use crate::snapshot::{CORRELATION, Forwarded, Target};
+use crate::snapshot::{CORRELATION, Forwarded, Provider, Target};
 use crate::stages::admit::Admitted;
 use crate::stages::decode::Call;
 use crate::stages::plan::Plan;
@@ -71,44 +71,50 @@ async fn try_target<'a>(
     open: &mut OpenCall,
 ) -> Result<Answer, Refusal> {
     let route = plan.resolution.route.as_ref();
+    let face = target.face(call.dialect)?;
     let template = match call.endpoint {
-        Endpoint::Chat if call.head.stream => &target.requests.stream,
-        Endpoint::Chat => &target.requests.chat,
-        Endpoint::CountTokens => match &target.requests.count_tokens {
-            Some(template) if target.provider.dialect == call.dialect => template,
+        Endpoint::Chat if call.head.stream => &face.stream,
+        Endpoint::Chat => &face.chat,
+        Endpoint::CountTokens => match &face.count_tokens {
+            Some(template) if face.dialect == call.dialect => template,
             _ => return Ok(count::estimated(call, target, open)),
         },
     };
-    let encoded = encode::request(call, target, route, parsed)?;
+    let encoded = encode::request(call, target, face, route, parsed)?;
     open.record.losses.clear();
     open.note_losses("request", &encoded.losses);
     let (bound, estimate) = match call.endpoint {
         Endpoint::Chat => encode::worst_case(call, target, route, encoded.body.len(), open.record.started),
         Endpoint::CountTokens => (Some(stepwell_types::NanoUsd::ZERO), Usage::default()),
     };
-    open.begin_attempt(target, bound, estimate).await?;
-    let request = request(call, target, template, &encoded, open);
+    open.begin_attempt(target, face.dialect, bound, estimate).await?;
+    let request = request(call, &target.provider, template, &encoded, open);
     let limits = &target.provider.limits;
     let sent = upstream.send(&target.provider.origin, request, limits, plan.deadline).await;
     let exchange = sent.map_err(|error| fail(&error, Seen::default(), target, open))?;
     let status = exchange.head().status;
     open.first_byte(status.as_u16());
     if !status.is_success() {
-        return Err(refused::by_provider(exchange, call, target, open).await);
+        return Err(refused::by_provider(exchange, call, target, face, open).await);
     }
     match call.endpoint {
         Endpoint::CountTokens => count::passed(exchange, target, open).await,
-        Endpoint::Chat if call.head.stream => stream::commit(exchange, call, target, &encoded, open).await,
-        Endpoint::Chat => whole::read(exchange, call, target, &encoded, open).await,
+        Endpoint::Chat if call.head.stream => stream::commit(exchange, call, target, face, open).await,
+        Endpoint::Chat => whole::read(exchange, call, target, face, open).await,
     }
 }
 
 /// The request as this provider takes it: its credentials, the client's headers that its kind lets through, and ids to
 /// find the attempt by on its side.
-fn request(call: &Call, target: &Target, template: &Template, encoded: &Encoded, open: &OpenCall) -> Request {
-    let provider = &target.provider;
+fn request(
+    call: &Call,
+    provider: &Provider,
+    template: &Template,
+    encoded: &Encoded,
+    open: &OpenCall,
+) -> Request {
     let mut request = Request::new(template, encoded.body.clone());
-    let same = provider.dialect == call.dialect;
+    let same = encoded.same;
     for Forwarded { name, by_itself, otherwise } in &provider.forwarded {
         let from_client = if same || *by_itself { call.headers.get(name.as_str()) } else { None };
         if let Some(value) = from_client.or(otherwise.as_ref().map(HeaderValue::as_bytes)) {

@@ -10,7 +10,7 @@ use stepwell_wire::codec;
 
 use crate::answer::{Refusal, Upstreams};
 use crate::open_call::{Billing, OpenCall, Seen};
-use crate::snapshot::Target;
+use crate::snapshot::{Face, Target};
 use crate::stages::decode::Call;
 
 /// The longest error body that is read.
@@ -24,11 +24,12 @@ pub(crate) async fn by_provider(
     mut exchange: Exchange,
     call: &Call,
     target: &Arc<Target>,
+    face: &Face,
     open: &mut OpenCall,
 ) -> Refusal {
     let status = exchange.head().status.as_u16();
     let body = exchange.read_all(LIMIT).await.unwrap_or_default();
-    let error = codec(target.provider.dialect).read_error(status, &body);
+    let error = codec(face.dialect).read_error(status, &body);
     open.end_attempt(Outcome::Failed, Some(error.code), Billing::Nothing, Seen::default());
     let provider = &target.name.provider;
     let is_ours = error.code.blame() == Blame::Gateway;
@@ -47,7 +48,7 @@ pub(crate) async fn by_provider(
     failure.retry_after = retry_after(&exchange.head().headers).or(error.retry_after);
     failure.detail = Some(format!("{} answered {status}", target.name));
     let has_shape = is_error && body.first() == Some(&b'{');
-    let verbatim = (target.provider.dialect == call.dialect && !is_ours && has_shape).then_some(body);
+    let verbatim = (face.dialect == call.dialect && !is_ours && has_shape).then_some(body);
     let headers = exchange.take_headers();
     Refusal { failure, upstream: Some(Upstreams { target: Arc::clone(target), headers, verbatim }) }
 }

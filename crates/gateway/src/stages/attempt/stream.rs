@@ -10,8 +10,7 @@ use stepwell_wire::{Fault, Pipe, UpstreamError, codec, translate};
 
 use crate::answer::{Answer, Committed, Refusal};
 use crate::open_call::{Billing, OpenCall, Seen};
-use crate::snapshot::Target;
-use crate::stages::attempt::encode::Encoded;
+use crate::snapshot::{Face, Target};
 use crate::stages::attempt::{broken_by, content_type, cut_by, fail, invalid, is_type};
 use crate::stages::decode::Call;
 
@@ -26,15 +25,15 @@ pub(crate) async fn commit(
     mut exchange: Exchange,
     call: &Call,
     target: &Arc<Target>,
-    encoded: &Encoded,
+    face: &Face,
     open: &mut OpenCall,
 ) -> Result<Answer, Refusal> {
-    if !is_type(&exchange.head().headers, "text/event-stream") {
+    if !is_type(&exchange.head().headers, codec(face.dialect).framing().media_type()) {
         let message = format!("a stream was asked for, and its reply is {}", content_type(&exchange));
         return Err(invalid(&message, Seen::default(), target, open));
     }
     let created = open.record.started.as_seconds();
-    let mut pipe = pipe(call, target, encoded.same, created);
+    let mut pipe = pipe(call, face, created);
     let mut ready = Vec::new();
     loop {
         let burst = poll_fn(|cx| exchange.poll_burst(cx)).await;
@@ -55,7 +54,15 @@ pub(crate) async fn commit(
                 (Ok(()), Ok(_)) => None,
             };
             let target = Arc::clone(target);
-            return Ok(Answer::Stream(Box::new(Committed { target, exchange, pipe, ready, ended, broken })));
+            return Ok(Answer::Stream(Box::new(Committed {
+                target,
+                framing: call.codec.framing(),
+                exchange,
+                pipe,
+                ready,
+                ended,
+                broken,
+            })));
         }
         let seen = || Seen::of_stream(facts);
         if let Some(error) = &facts.error {
@@ -78,12 +85,11 @@ pub(crate) async fn commit(
 }
 
 /// The machine between the two dialects.
-fn pipe(call: &Call, target: &Target, same: bool, created: i64) -> Box<dyn Pipe> {
-    if same {
+fn pipe(call: &Call, face: &Face, created: i64) -> Box<dyn Pipe> {
+    if face.dialect == call.dialect {
         return call.codec.tap(!call.head.include_usage);
     }
-    let reader = codec(target.provider.dialect).stream_reader();
-    translate(reader, call.codec.stream_writer(call.head.include_usage, created))
+    translate(codec(face.dialect), call.codec.stream_writer(call.head.include_usage, created))
 }
 
 /// An error event before any content.

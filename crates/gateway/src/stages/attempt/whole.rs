@@ -9,8 +9,7 @@ use stepwell_wire::{ReplyFacts, codec};
 
 use crate::answer::{Answer, Refusal};
 use crate::open_call::{Billing, OpenCall, Seen};
-use crate::snapshot::Target;
-use crate::stages::attempt::encode::Encoded;
+use crate::snapshot::{Face, Target};
 use crate::stages::attempt::{fail, invalid};
 use crate::stages::decode::Call;
 
@@ -22,17 +21,17 @@ pub(crate) async fn read(
     mut exchange: Exchange,
     call: &Call,
     target: &Arc<Target>,
-    encoded: &Encoded,
+    face: &Face,
     open: &mut OpenCall,
 ) -> Result<Answer, Refusal> {
     let body = match exchange.read_all(LIMIT).await {
         Ok(body) => body,
         Err(error) => return Err(fail(&error, Seen::default(), target, open)),
     };
-    let read = if encoded.same {
+    let read = if face.dialect == call.dialect {
         call.codec.reply_facts(&body).map(|facts| (facts, body))
     } else {
-        translate(&body, call, target, open)
+        translate(&body, call, face, open)
     };
     let (facts, body) = read
         .map_err(|error| invalid(&format!("its reply is invalid: {error}"), Seen::default(), target, open))?;
@@ -45,10 +44,10 @@ pub(crate) async fn read(
 fn translate(
     body: &[u8],
     call: &Call,
-    target: &Target,
+    face: &Face,
     open: &mut OpenCall,
 ) -> Result<(ReplyFacts, Bytes), stepwell_wire::Error> {
-    let mut reply = codec(target.provider.dialect).read_reply(body)?;
+    let mut reply = codec(face.dialect).read_reply(body)?;
     reply.created.get_or_insert(open.record.started.as_seconds());
     let written = call.codec.write_reply(&reply);
     open.note_losses("reply", &written.losses);

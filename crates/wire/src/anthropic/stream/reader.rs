@@ -9,8 +9,8 @@ use crate::anthropic::blocks::Block;
 use crate::anthropic::error::{Problem, of_problem};
 use crate::anthropic::stop;
 use crate::anthropic::usage::{Counts, Meter};
+use crate::framing::Frame;
 use crate::json::{Extras, Text, object, read_frame};
-use crate::sse::Frame;
 use crate::stream::{Event, StreamReader};
 use crate::{Fault, Losses};
 

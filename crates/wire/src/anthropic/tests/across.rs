@@ -22,7 +22,7 @@ fn reply(from: &dyn Codec, to: &dyn Codec, body: &[u8]) -> (Vec<u8>, Vec<String>
 }
 
 fn stream(from: &dyn Codec, to: &dyn Codec, bytes: &[u8]) -> (Vec<u8>, Facts) {
-    let mut pipe = translate(from.stream_reader(), to.stream_writer(true, 0));
+    let mut pipe = translate(from, to.stream_writer(true, 0));
     let mut out = Vec::new();
     pipe.push(Bytes::copy_from_slice(bytes), &mut out).unwrap();
     (out.concat(), pipe.facts().clone())

@@ -32,7 +32,7 @@ fn tap() -> Box<dyn Pipe> {
 }
 
 fn own() -> Box<dyn Pipe> {
-    translate(Anthropic.stream_reader(), Anthropic.stream_writer(true, 0))
+    translate(&Anthropic, Anthropic.stream_writer(true, 0))
 }
 
 const STREAMS: [&str; 7] = [

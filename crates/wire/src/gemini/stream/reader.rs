@@ -7,13 +7,13 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 use stepwell_types::{Finish, Usage};
 
+use crate::framing::Frame;
 use crate::gemini::content::ContentPart;
 use crate::gemini::content::call_id;
 use crate::gemini::error::{self, Problem};
 use crate::gemini::finish;
 use crate::gemini::reply::{Candidate, Response};
 use crate::json::{Extras, Text, object, read_frame};
-use crate::sse::Frame;
 use crate::stream::{Event, StreamReader};
 use crate::{Fault, Losses};
 

@@ -9,8 +9,8 @@ use super::usage::Counts;
 use serde_json::value::RawValue;
 
 use crate::Fault;
+use crate::framing::Frame;
 use crate::json::{Text, object, read_frame};
-use crate::sse::Frame;
 
 pub(super) use form::Form;
 pub(super) use reader::Reader;

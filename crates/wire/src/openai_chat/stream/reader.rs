@@ -7,10 +7,10 @@ use std::borrow::Cow;
 use super::form::{Form, Said};
 use super::{Chunk, DONE, Delta, problem};
 use crate::chat::Part;
+use crate::framing::Frame;
 use crate::json::{Listed, Text, read_frame};
 use crate::openai_chat::message::{self, ToolCall};
 use crate::openai_chat::{error, finish, reply};
-use crate::sse::Frame;
 use crate::stream::{Event, StreamReader};
 use crate::{Fault, Losses};
 

@@ -1,4 +1,4 @@
-//! Server-sent events: bytes to frames, whatever way the bytes are cut.
+//! Server-sent events: where one ends, and what it says.
 //!
 //! Follows WHATWG HTML §9.2.6 but for one thing: a line that is no comment and no field the standard names is not
 //! skipped, it is a [`Fault`], since no provider writes one and a torn or foreign chunk does. An event is dispatched
@@ -7,80 +7,9 @@
 use memchr::{memchr, memchr2};
 
 use crate::Fault;
-
-/// The longest event a stream may carry, in bytes.
-pub const EVENT_LIMIT: usize = 1 << 20;
+use crate::framing::{Frame, text};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// One event.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Frame<'a> {
-    /// Its name, if it has one.
-    pub event: Option<&'a str>,
-    /// Its data; several `data` lines are joined by a newline.
-    pub data: &'a str,
-}
-
-/// Cuts a stream into frames. Holds what is not yet whole, up to [`EVENT_LIMIT`].
-#[derive(Debug, Default)]
-pub struct Splitter {
-    held: Vec<u8>,
-    scan: Scan,
-    joined: String,
-    begun: bool,
-}
-
-impl Splitter {
-    /// Takes the bytes that arrived and gives each whole event, in order. An error from `frames` ends the push and is
-    /// returned; after any error the splitter must not be used again.
-    pub fn push(
-        &mut self,
-        bytes: &[u8],
-        frames: &mut dyn FnMut(Frame<'_>) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
-        if self.held.is_empty() {
-            let kept = self.cut(bytes, frames)?;
-            self.held.extend_from_slice(bytes.get(kept..).unwrap_or_default());
-        } else {
-            let mut held = std::mem::take(&mut self.held);
-            held.extend_from_slice(bytes);
-            let kept = self.cut(&held, frames)?;
-            held.drain(..kept);
-            self.held = held;
-        }
-        if self.held.len() > EVENT_LIMIT { Err(Fault::TooLarge) } else { Ok(()) }
-    }
-
-    /// Whether an event has begun that is not whole.
-    pub fn is_within(&self) -> bool {
-        !self.held.trim_ascii().is_empty()
-    }
-
-    /// Gives each whole event in `buffer`; returns where the first one that is not whole begins.
-    fn cut(
-        &mut self,
-        buffer: &[u8],
-        frames: &mut dyn FnMut(Frame<'_>) -> Result<(), Fault>,
-    ) -> Result<usize, Fault> {
-        let mut start = 0;
-        while let Some(end) = self.scan.block_end(buffer) {
-            let mut block = buffer.get(start..end).unwrap_or_default();
-            start = end;
-            if block.len() > EVENT_LIMIT {
-                return Err(Fault::TooLarge);
-            }
-            if !std::mem::replace(&mut self.begun, true) {
-                block = without_mark(block);
-            }
-            if let Some(frame) = parse(block, &mut self.joined)? {
-                frames(frame)?;
-            }
-        }
-        self.scan.rebase(start);
-        Ok(start)
-    }
-}
 
 /// Finds blank lines, one call after another over a growing buffer, without looking at a byte twice.
 #[derive(Clone, Copy, Debug, Default)]
@@ -97,7 +26,7 @@ pub(crate) struct Scan {
 
 impl Scan {
     /// The end of the next block, its blank line included. None where `buffer` ends first.
-    pub(crate) fn block_end(&mut self, buffer: &[u8]) -> Option<usize> {
+    pub(super) fn block_end(&mut self, buffer: &[u8]) -> Option<usize> {
         loop {
             if self.after_cr {
                 self.pairs = *buffer.get(self.line)? == b'\n';
@@ -128,20 +57,20 @@ impl Scan {
     }
 
     /// Says that the first `consumed` bytes of the buffer are gone.
-    pub(crate) fn rebase(&mut self, consumed: usize) {
+    pub(super) fn rebase(&mut self, consumed: usize) {
         self.line = self.line.saturating_sub(consumed);
         self.seen = self.seen.saturating_sub(consumed);
     }
 }
 
 /// The first block of a stream without the mark it may begin with.
-pub(crate) fn without_mark(block: &[u8]) -> &[u8] {
+pub(super) fn without_mark(block: &[u8]) -> &[u8] {
     block.strip_prefix(BYTE_ORDER_MARK).unwrap_or(block)
 }
 
 /// Reads one block of lines. None where it has no data: a comment, or nothing at all. `joined` is room for data of
 /// several lines.
-pub(crate) fn parse<'a>(block: &'a [u8], joined: &'a mut String) -> Result<Option<Frame<'a>>, Fault> {
+pub(super) fn parse<'a>(block: &'a [u8], joined: &'a mut String) -> Result<Option<Frame<'a>>, Fault> {
     let mut event = None;
     let mut data: Option<&'a str> = None;
     let mut several = false;
@@ -183,18 +112,15 @@ fn field(line: &[u8]) -> (&[u8], &[u8]) {
     (name, value.strip_prefix(b" ").unwrap_or(value))
 }
 
-fn text(bytes: &[u8]) -> Result<&str, Fault> {
-    std::str::from_utf8(bytes).map_err(|_| Fault::Invalid("an event of the stream is not UTF-8".to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::framing::{EVENT_LIMIT, Framing, Splitter};
 
     type Owned = (Option<String>, String);
 
     fn split(chunks: &[&[u8]]) -> Result<Vec<Owned>, Fault> {
-        let mut splitter = Splitter::default();
+        let mut splitter = Splitter::new(Framing::Sse);
         let mut frames = Vec::new();
         for chunk in chunks {
             splitter.push(chunk, &mut |frame| {
