@@ -12,6 +12,8 @@ pub struct ModelQuirks {
     /// It wants a signature with each call of a tool that is sent back: Gemini from 3 on.
     /// <https://ai.google.dev/gemini-api/docs/thought-signatures>
     pub signed_calls: bool,
+    /// It is Claude, whoever hosts it: where the host's dialect has a place for a model's own fields, it takes Anthropic's.
+    pub claude: bool,
 }
 
 /// How the names of Claude models before 4.6 and of Gemini models before 3 begin.
@@ -37,12 +39,15 @@ const NO_SAMPLING: [&str; 3] = ["claude-opus-4-7", "claude-opus-4-8", "claude-op
 /// The quirks of a model, by its name; whoever hosts it may have put a path in front.
 pub fn model_quirks(model: &str) -> ModelQuirks {
     let name = model.rsplit_once('/').map_or(model, |(_, name)| name);
+    // Amazon puts the vendor in front, and before it the regions: `us.anthropic.claude-sonnet-4-5-20250929-v1:0`.
+    let name = name.rsplit_once("anthropic.").map_or(name, |(_, name)| name);
     let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
     let is_old_gemini = begins(&["gemini-1", "gemini-2"]);
     ModelQuirks {
         thinking_by_budget: begins(&BY_BUDGET),
         no_sampling: begins(&NO_SAMPLING),
         signed_calls: begins(&["gemini-"]) && !is_old_gemini,
+        claude: begins(&["claude-"]),
     }
 }
 
@@ -61,6 +66,11 @@ mod tests {
                 && !model_quirks("gemini-2.5-flash").signed_calls
         );
         assert!(model_quirks("gemini-3-pro-preview").signed_calls);
+        let of_amazon = model_quirks("us.anthropic.claude-sonnet-4-5-20250929-v1:0");
+        assert!(of_amazon.claude && of_amazon.thinking_by_budget);
+        let by_arn = "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-opus-4-7-v1";
+        assert!(model_quirks(by_arn).claude && model_quirks(by_arn).no_sampling);
+        assert_eq!(model_quirks("us.amazon.nova-pro-v1:0"), ModelQuirks::default());
         assert_eq!(model_quirks("gpt-5-mini"), ModelQuirks::default());
     }
 }

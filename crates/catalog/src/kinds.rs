@@ -60,6 +60,26 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         reply_headers: &["retry-after"],
         quirks: NO_QUIRKS,
     },
+    // Its address names the region. The header of a reply names the error, which AWS's SDKs go by.
+    // Keys: <https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-use.html>
+    ProviderKind {
+        name: "bedrock",
+        docs: "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html",
+        faces: &[CONVERSE],
+        further_faces: &[],
+        base_url: Some("https://bedrock-runtime.{region}.amazonaws.com"),
+        auth: Auth::Bearer,
+        key_env: Some("AWS_BEARER_TOKEN_BEDROCK"),
+        key_required: true,
+        default_key: None,
+        fixed_headers: &[("accept", "application/json, application/vnd.amazon.eventstream")],
+        models_path: None,
+        prices: Some("aws"),
+        model_starts: &[],
+        forward_request_headers: &[],
+        reply_headers: &["x-amzn-requestid", "x-amzn-errortype", "retry-after"],
+        quirks: NO_QUIRKS,
+    },
     // Unknown fields are refused with 422; streams always end with usage.
     ProviderKind {
         base_url: Some("https://api.mistral.ai/v1"),
@@ -295,6 +315,13 @@ const GENERATE_CONTENT: Face = Face {
     chat_path: "/v1beta/models/{model}:generateContent",
     stream_path: Some("/v1beta/models/{model}:streamGenerateContent?alt=sse"),
     count_tokens_path: Some("/v1beta/models/{model}:countTokens"),
+};
+
+const CONVERSE: Face = Face {
+    dialect: Dialect::BedrockConverse,
+    chat_path: "/model/{model-as-segment}/converse",
+    stream_path: Some("/model/{model-as-segment}/converse-stream"),
+    count_tokens_path: None,
 };
 
 /// What rows of OpenAI's dialect share.

@@ -17,8 +17,8 @@ pub struct ProviderKind {
     pub faces: &'static [Face],
     /// Dialects that a provider of this kind may speak too: where one does, config says so (`dialects`).
     pub further_faces: &'static [Face],
-    /// Where it is, as the vendor's own SDK takes it, without a final slash. None where config has to say, or where
-    /// the server fills it in.
+    /// Where it is, as the vendor's own SDK takes it, without a final slash; `{region}` stands for the region that config
+    /// names. None where config has to say all of it, or where the server fills it in.
     pub base_url: Option<&'static str>,
     /// How the key is sent.
     pub auth: Auth,
@@ -47,7 +47,8 @@ pub struct ProviderKind {
 }
 
 /// A dialect that a provider speaks, and the paths it does so at, after the base URL. In them, `{model}` stands for the
-/// model's name where the dialect has it there.
+/// model's name where the dialect has it there, and `{model-as-segment}` for the name as one segment: its slashes are escaped
+/// too.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Face {
     /// The dialect.

@@ -78,6 +78,13 @@ pub(crate) fn find(request: &RequestHead, snapshot: &Snapshot) -> Result<Door, R
         (path, &Method::POST) if names_a_method(path) => {
             Door::Call(of_gemini(&path[MODEL.len()..], request.query()).map_err(refused)?)
         }
+        (path, &Method::POST) if of_bedrock(path).is_some() => {
+            Door::Call(of_bedrock(path).ok_or_else(|| nothing_here(path, &Method::POST, dialect))?)
+        }
+        (FOUNDATION_MODELS, &Method::GET) => Door::Models(dialect),
+        (path, &Method::GET) if is_below(path, FOUNDATION_MODEL) => {
+            Door::Model(dialect, decode_percent(&path[FOUNDATION_MODEL.len()..]))
+        }
         (path, method) => return Err(nothing_here(path, method, dialect)),
     };
     check_origin(request, snapshot).map_err(refused)?;
@@ -89,6 +96,9 @@ pub(crate) fn find(request: &RequestHead, snapshot: &Snapshot) -> Result<Door, R
 
 const MODEL: &str = "/v1/models/";
 const GEMINI: &str = "/v1beta/models/";
+const BEDROCK: &str = "/model/";
+const FOUNDATION_MODELS: &str = "/foundation-models";
+const FOUNDATION_MODEL: &str = "/foundation-models/";
 
 fn is_below(path: &str, prefix: &str) -> bool {
     path.len() > prefix.len() && path.starts_with(prefix)
@@ -123,12 +133,28 @@ fn of_gemini(rest: &str, query: Option<&str>) -> Result<CallDoor, Failure> {
     Ok(CallDoor { endpoint, dialect: Dialect::Gemini, model: Some(decode_percent(model)), stream })
 }
 
+/// The door of `/model/{model}/converse` and `/model/{model}/converse-stream`. AWS's SDKs escape the model's slashes; others
+/// need not.
+fn of_bedrock(path: &str) -> Option<CallDoor> {
+    let (model, operation) = path.strip_prefix(BEDROCK)?.rsplit_once('/')?;
+    let stream = match operation {
+        "converse" => false,
+        "converse-stream" => true,
+        _ => return None,
+    };
+    let model = Some(decode_percent(model)).filter(|model| !model.is_empty());
+    Some(CallDoor { endpoint: Endpoint::Chat, dialect: Dialect::BedrockConverse, model, stream })
+}
+
 /// The dialect a client speaks, as far as its request line and headers tell.
 fn dialect_of(path: &str, headers: &Headers) -> Dialect {
     let is_of_gemini = path.starts_with("/v1beta/")
         || names_a_method(path)
         || path.starts_with("/v1/models") && headers.get("x-goog-api-key").is_some();
-    if is_of_gemini {
+    let is_of_bedrock = path.starts_with(BEDROCK) || path.starts_with(FOUNDATION_MODELS);
+    if is_of_bedrock {
+        Dialect::BedrockConverse
+    } else if is_of_gemini {
         Dialect::Gemini
     } else if path.starts_with("/v1/messages") || headers.get("anthropic-version").is_some() {
         Dialect::Anthropic
@@ -140,17 +166,18 @@ fn dialect_of(path: &str, headers: &Headers) -> Dialect {
 fn nothing_here(path: &str, method: &Method, dialect: Dialect) -> Refused {
     let allow = match path {
         "/v1/chat/completions" | "/v1/messages" | "/v1/messages/count_tokens" => Some("POST"),
-        "/v1/models" | "/v1beta/models" | "/healthz" | "/readyz" => Some("GET"),
-        _ if names_a_method(path) => Some("POST"),
+        "/v1/models" | "/v1beta/models" | FOUNDATION_MODELS | "/healthz" | "/readyz" => Some("GET"),
+        _ if names_a_method(path) || of_bedrock(path).is_some() => Some("POST"),
         _ if is_below(path, GEMINI) => Some("GET, POST"),
-        _ => is_below(path, MODEL).then_some("GET"),
+        _ => (is_below(path, MODEL) || is_below(path, FOUNDATION_MODEL)).then_some("GET"),
     };
     let failure = if let Some(allow) = allow {
         Failure::new(Code::MethodNotAllowed, format!("{path} takes {allow}, not {method}"))
     } else {
         let message = format!(
             "there is nothing at {method} {path}. there are POST /v1/chat/completions, POST /v1/messages, \
-             POST /v1/messages/count_tokens, POST /v1beta/models/MODEL:generateContent and GET /v1/models"
+             POST /v1/messages/count_tokens, POST /v1beta/models/MODEL:generateContent, POST /model/MODEL/converse and \
+             GET /v1/models"
         );
         Failure::new(Code::NotFound, message)
     };
@@ -231,6 +258,18 @@ mod tests {
         assert_eq!(host_name("127.0.0.1:7070"), "127.0.0.1");
         assert_eq!(host_name("[::1]:7070"), "::1");
         assert_eq!(host_name("localhost"), "localhost");
+    }
+
+    #[test]
+    fn a_path_of_bedrocks_names_the_model_and_whether_to_stream() {
+        let arn = "arn%3Aaws%3Abedrock%3Aus-east-1%3A%3Afoundation-model%2Famazon.nova-pro-v1%3A0";
+        let door = of_bedrock(&format!("/model/{arn}/converse-stream")).unwrap();
+        let model = "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-pro-v1:0";
+        assert_eq!((door.model.as_deref(), door.stream), (Some(model), true));
+        let door = of_bedrock("/model/sim/small/converse").unwrap();
+        assert_eq!((door.model.as_deref(), door.stream), (Some("sim/small"), false));
+        assert_eq!(of_bedrock("/model/small/invoke"), None);
+        assert_eq!(of_bedrock("/model/converse"), None);
     }
 
     #[test]

@@ -200,8 +200,8 @@ impl Provider {
             total: timeouts.total,
             origin,
         };
-        if !provider.known.iter().any(|face| face.chat_path.contains(MODEL)) {
-            provider.faces = Some(provider.faces_at("")?);
+        if !provider.known.iter().any(|face| face.chat_path.contains("{model")) {
+            provider.faces = Some(provider.faces_at("", "")?);
         }
         Ok(provider)
     }
@@ -211,13 +211,13 @@ impl Provider {
         if let Some(faces) = &self.faces {
             return Ok(Arc::clone(faces));
         }
-        self.faces_at(&in_path(model)?)
+        self.faces_at(&in_path(model, ESCAPED)?, &in_path(model, IN_SEGMENT)?)
     }
 
-    /// The faces to a model whose name stands in their paths as given.
-    fn faces_at(&self, model: &str) -> Result<Arc<[Face]>, String> {
+    /// The faces to a model whose name stands in their paths as given, or as one segment.
+    fn faces_at(&self, model: &str, segment: &str) -> Result<Arc<[Face]>, String> {
         let template = |path: &str| {
-            let path = path.replace(MODEL, model);
+            let path = path.replace(MODEL, model).replace(SEGMENT, segment);
             self.origin.template(&Method::POST, &path, &self.headers).map_err(|error| error.to_string())
         };
         let ready = |face: &stepwell_catalog::Face| {
@@ -235,19 +235,25 @@ impl Provider {
 /// What stands for the model's name in a path.
 const MODEL: &str = "{model}";
 
+/// What stands for the model's name as one segment of a path.
+const SEGMENT: &str = "{model-as-segment}";
+
 /// What is escaped in a path: all but what never needs it, slashes, and the `@` before a version of Vertex AI's.
 const ESCAPED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/').remove(b'@');
 
-/// A model's name as a path has it: what is not plain is escaped, but for slashes.
+/// The same where the name is one segment.
+const IN_SEGMENT: &AsciiSet = &ESCAPED.add(b'/');
+
+/// A model's name as a path has it: what is not plain is escaped.
 ///
 /// A name with an empty segment, or one that steps through folders, is refused: a provider that tidies paths up would
 /// read it as another endpoint, which a caller could then reach with the provider's key.
-fn in_path(model: &str) -> Result<String, String> {
+fn in_path(model: &str, escaped: &'static AsciiSet) -> Result<String, String> {
     if model.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
         return Err("its model cannot stand in a path".to_owned());
     }
-    Ok(utf8_percent_encode(model, ESCAPED).to_string())
+    Ok(utf8_percent_encode(model, escaped).to_string())
 }
 
 /// Carries the call's id to the provider, so that an attempt can be found on its side too. OpenAI documents it; others
@@ -268,6 +274,7 @@ fn quirks(kind: &ProviderKind, model: &str) -> Quirks {
         thinking_by_budget: of_model.thinking_by_budget,
         signed_calls: of_model.signed_calls,
         no_sampling: of_model.no_sampling,
+        claude: of_model.claude,
     }
 }
 

@@ -66,6 +66,8 @@ fn full_path(uri: &Uri, options: &LoadOptions) -> String {
             format!("/v1beta/models/{}:streamGenerateContent?alt=sse", options.model)
         }
         Dialect::Gemini => format!("/v1beta/models/{}:generateContent", options.model),
+        Dialect::BedrockConverse if options.stream => format!("/model/{}/converse-stream", options.model),
+        Dialect::BedrockConverse => format!("/model/{}/converse", options.model),
     };
     match uri.path() {
         "" | "/" | "/v1" | "/v1/" | "/v1beta" | "/v1beta/" => usual,
@@ -83,7 +85,9 @@ fn headers(options: &LoadOptions, uri: &Uri) -> Result<HeaderMap, Error> {
     }
     if let Some(key) = &options.api_key {
         let (name, text) = match options.dialect {
-            Dialect::OpenaiChat => (AUTHORIZATION, format!("Bearer {}", key.reveal())),
+            Dialect::OpenaiChat | Dialect::BedrockConverse => {
+                (AUTHORIZATION, format!("Bearer {}", key.reveal()))
+            }
             Dialect::Anthropic => (HeaderName::from_static("x-api-key"), key.reveal().to_owned()),
             Dialect::Gemini => (HeaderName::from_static("x-goog-api-key"), key.reveal().to_owned()),
         };
@@ -116,12 +120,19 @@ fn body(options: &LoadOptions) -> Bytes {
         }
         return Bytes::from(body.to_string());
     }
+    if options.dialect == Dialect::BedrockConverse {
+        let mut body = json!({ "messages": [{ "role": "user", "content": [{ "text": options.prompt }] }] });
+        if let Some(limit) = options.max_tokens {
+            body["inferenceConfig"] = json!({ "maxTokens": limit });
+        }
+        return Bytes::from(body.to_string());
+    }
     let mut body = json!({
         "model": options.model,
         "messages": [{ "role": "user", "content": options.prompt }],
     });
     let max_tokens = match options.dialect {
-        Dialect::OpenaiChat | Dialect::Gemini => options.max_tokens,
+        Dialect::OpenaiChat | Dialect::Gemini | Dialect::BedrockConverse => options.max_tokens,
         Dialect::Anthropic => Some(options.max_tokens.unwrap_or(ANTHROPIC_MAX_TOKENS)),
     };
     if let Some(limit) = max_tokens {
@@ -150,6 +161,7 @@ mod tests {
             ("http://h/v1", Dialect::OpenaiChat, "/v1/chat/completions"),
             ("http://h/v1/", Dialect::Anthropic, "/v1/messages"),
             ("http://h", Dialect::Gemini, "/v1beta/models/m:generateContent"),
+            ("http://h", Dialect::BedrockConverse, "/model/m/converse"),
             ("http://h/own/path?a=b", Dialect::OpenaiChat, "/own/path?a=b"),
         ] {
             assert_eq!(template(url, dialect).request().uri(), path, "{url}");

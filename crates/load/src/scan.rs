@@ -1,13 +1,13 @@
-//! Counts the events of a server-sent stream and notices its end, without parsing what they say.
+//! Counts the events of a stream and notices its end, without parsing what they say.
 //!
-//! It looks at the first bytes of each line only, finds lines with `memchr`, and never allocates. Any chunking of the
-//! same bytes gives the same counts.
+//! Of server-sent events it looks at the first bytes of each line only, which it finds with `memchr`; of AWS's frames, which
+//! are binary, at their lengths and headers. It never allocates. Any chunking of the same bytes gives the same counts.
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 use stepwell_types::Dialect;
 
-/// How much of a line's beginning is looked at; enough for the longest marker.
-const HEAD: usize = 32;
+/// How much of the beginning of a line or of a frame is looked at; enough for the longest marker.
+const HEAD: usize = 128;
 
 /// Reads one stream. Give it every chunk in order.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(crate) struct Scanner {
     line: usize,
     /// Whether the event so far has a line that is not a comment.
     fields: bool,
+    /// How many bytes the frame has that the last chunk left unfinished, once its beginning says so.
+    frame: usize,
     /// How much of [`LAST`] the last bytes are.
     matched: usize,
     finished: bool,
@@ -28,9 +30,24 @@ pub(crate) struct Scanner {
 /// What stands in the last step of Gemini's dialect, and in no other: it has no event that ends a stream.
 const LAST: &[u8] = b"\"finishReason\"";
 
+/// What stands in the headers of the last frame of Bedrock's: `:event-type`, a string of eight bytes.
+const LAST_FRAME: &[u8] = b":event-type\x07\x00\x08metadata";
+
+/// What stands in the headers of a frame that is an exception.
+const FAILED_FRAME: &[u8] = b":exception-type\x07";
+
 impl Scanner {
     pub(crate) fn new(dialect: Dialect) -> Self {
-        Self { dialect, head: [0; HEAD], line: 0, fields: false, matched: 0, finished: false, failed: false }
+        Self {
+            dialect,
+            head: [0; HEAD],
+            line: 0,
+            fields: false,
+            frame: 0,
+            matched: 0,
+            finished: false,
+            failed: false,
+        }
     }
 
     /// Whether the dialect's last event was seen.
@@ -46,6 +63,9 @@ impl Scanner {
     /// Takes the next bytes and says how many events they complete. Comments are not events.
     pub(crate) fn push(&mut self, mut chunk: &[u8]) -> u64 {
         let mut events = 0;
+        if self.dialect == Dialect::BedrockConverse {
+            return self.frames(chunk);
+        }
         if self.dialect == Dialect::Gemini {
             self.look_for_last(chunk);
         }
@@ -62,6 +82,30 @@ impl Scanner {
             chunk = &rest[1..];
         }
         self.keep(chunk);
+        events
+    }
+
+    /// Takes bytes of frames: how many they complete. A frame says its length first, and its headers what it is.
+    fn frames(&mut self, chunk: &[u8]) -> u64 {
+        let mut events = 0;
+        let mut rest = chunk;
+        while !rest.is_empty() {
+            // Nothing is known of a frame before its first four bytes; no frame is shorter than sixteen.
+            let wanted = if self.line < 4 { 4 } else { self.frame.max(16) };
+            let (part, after) = rest.split_at(rest.len().min(wanted - self.line));
+            self.keep(part);
+            rest = after;
+            if self.line == 4 {
+                let length = self.head.first_chunk::<4>().map_or(0, |length| u32::from_be_bytes(*length));
+                self.frame = usize::try_from(length).unwrap_or(usize::MAX);
+            } else if self.line > 4 && self.line == self.frame.max(16) {
+                let head = &self.head[..self.line.min(HEAD)];
+                self.finished |= memmem::find(head, LAST_FRAME).is_some();
+                self.failed |= memmem::find(head, FAILED_FRAME).is_some();
+                self.line = 0;
+                events += 1;
+            }
+        }
         events
     }
 
@@ -156,6 +200,34 @@ mod tests {
             assert_eq!(scan(Dialect::Gemini, GEMINI, size), (2, true, false), "{size}");
             assert_eq!(scan(Dialect::Gemini, cut, size), (1, false, false), "{size}");
         }
+    }
+
+    /// A frame of Bedrock's. Its checksums are not looked at.
+    fn frame(kind: &str, name: &str) -> Vec<u8> {
+        let headers =
+            [&[11 + u8::from(kind == "exception") * 4], format!(":{kind}-type").as_bytes(), &[7, 0]].concat();
+        let headers = [&headers, &[u8::try_from(name.len()).unwrap()][..], name.as_bytes()].concat();
+        let payload = br#"{"text":":event-type metadata"}"#;
+        let length = |length: usize| u32::try_from(length).unwrap().to_be_bytes();
+        let total = length(headers.len() + payload.len() + 16);
+        [&total[..], &length(headers.len()), &[0; 4], &headers, payload, &[0; 4]].concat()
+    }
+
+    #[test]
+    fn frames_are_counted_by_their_lengths_and_the_last_is_noticed() {
+        let whole = [frame("event", "messageStart"), frame("event", "metadata")].concat();
+        let failed = [frame("event", "messageStart"), frame("exception", "throttlingException")].concat();
+        for size in 1..=whole.len() {
+            let scan = |bytes: &[u8]| {
+                let mut scanner = Scanner::new(Dialect::BedrockConverse);
+                let events: u64 = bytes.chunks(size).map(|chunk| scanner.push(chunk)).sum();
+                (events, scanner.finished(), scanner.failed())
+            };
+            assert_eq!(scan(&whole), (2, true, false), "{size}");
+            assert_eq!(scan(&whole[..whole.len() - 1]), (1, false, false), "{size}");
+            assert_eq!(scan(&failed), (2, false, true), "{size}");
+        }
+        assert_eq!(Scanner::new(Dialect::BedrockConverse).push(&[0; 64]), 4, "a length of nothing ends too");
     }
 
     #[test]

@@ -142,6 +142,9 @@ pub(crate) enum BenchDialect {
     Anthropic,
     /// Google's `generateContent`.
     Gemini,
+    /// Amazon Bedrock's Converse.
+    #[value(alias = "bedrock")]
+    BedrockConverse,
 }
 
 #[derive(Args, Debug)]

@@ -24,7 +24,7 @@ use crate::prompt_cache::Cached;
 use crate::reply::{Events, Reply};
 use crate::socket::{HangUp, Line};
 use crate::state::{Account, State};
-use crate::{Fault, anthropic, gemini, keys, openai};
+use crate::{Fault, anthropic, bedrock, gemini, keys, openai};
 
 /// What to do about a call.
 pub(crate) struct Answer {
@@ -79,6 +79,7 @@ pub(crate) fn call(call: &Call<'_>, bytes: &[u8]) -> Answer {
                 Dialect::OpenaiChat => format!("We could not parse the JSON body of your request. ({error})"),
                 Dialect::Anthropic => format!("The request body is not valid JSON: {error}"),
                 Dialect::Gemini => format!("Invalid JSON payload received. {error}"),
+                Dialect::BedrockConverse => format!("Malformed input request: {error}"),
             };
             return call.fail(account, &Failure::new(call.dialect, 400, message));
         }
@@ -101,6 +102,16 @@ pub(crate) fn call(call: &Call<'_>, bytes: &[u8]) -> Answer {
                 Endpoint::CountTokens => anthropic::request::read_count(&json, &call.state.models, version),
             };
             match ask {
+                Ok(ask) => call.serve(account, &ask, NO_FORM),
+                Err(invalid) => call.refuse(account, &invalid),
+            }
+        }
+        (Dialect::BedrockConverse, _) => {
+            let Some(address) = bedrock::address::Address::read(call.path) else {
+                return call.fail(account, &Failure::new(call.dialect, 404, "Not Found"));
+            };
+            let schema = bedrock::request::schema(&json);
+            match bedrock::request::read(&json, schema.as_ref(), &call.state.models, &address) {
                 Ok(ask) => call.serve(account, &ask, NO_FORM),
                 Err(invalid) => call.refuse(account, &invalid),
             }
@@ -135,7 +146,7 @@ impl Call<'_> {
             return Err(Failure::new(self.dialect, 415, "content-encoding: is not supported"));
         }
         match self.dialect {
-            Dialect::OpenaiChat => Ok(()),
+            Dialect::OpenaiChat | Dialect::BedrockConverse => Ok(()),
             Dialect::Anthropic => self.admit_version(),
             Dialect::Gemini => match address::wrong_parameter(self.query) {
                 Some(message) => Err(Failure::new(self.dialect, 400, message)),
@@ -230,7 +241,9 @@ impl Call<'_> {
             Dialect::OpenaiChat | Dialect::Gemini => {
                 self.state.cache.automatic(&ask.prompt.boundaries, least, self.now)
             }
-            Dialect::Anthropic => self.state.cache.marked(&ask.prompt.boundaries, least, self.now),
+            Dialect::Anthropic | Dialect::BedrockConverse => {
+                self.state.cache.marked(&ask.prompt.boundaries, least, self.now)
+            }
         }
     }
 
@@ -261,6 +274,7 @@ impl Call<'_> {
                 Dialect::OpenaiChat => (Failure::new(self.dialect, 503, "The server is overloaded"), None),
                 Dialect::Anthropic => (Failure::new(self.dialect, 529, "Overloaded"), None),
                 Dialect::Gemini => (Failure::Gemini(gemini::error::overload()), None),
+                Dialect::BedrockConverse => (Failure::new(self.dialect, 503, bedrock::error::OVERLOAD), None),
             },
             _ => return Ok(account),
         };
@@ -278,7 +292,9 @@ impl Call<'_> {
         account.note(|row| row.status = 200);
         let tokens = ask.prompt.tokens();
         let body = match self.dialect {
-            Dialect::OpenaiChat | Dialect::Anthropic => format!("{{\"input_tokens\":{tokens}}}").into_bytes(),
+            Dialect::OpenaiChat | Dialect::Anthropic | Dialect::BedrockConverse => {
+                format!("{{\"input_tokens\":{tokens}}}").into_bytes()
+            }
             Dialect::Gemini => gemini::reply::count(tokens),
         };
         let response = self.head(200, json_type(self.dialect), ReplyBody::Whole(Bytes::from(body)));
@@ -302,6 +318,7 @@ impl Call<'_> {
             Dialect::OpenaiChat => openai::reply::write(&self.openai_head(&id, made.model), made.reply),
             Dialect::Anthropic => anthropic::reply::write(&anthropic_head(&id, made), made.reply),
             Dialect::Gemini => gemini::reply::write(&gemini_head(&id, made), made.reply),
+            Dialect::BedrockConverse => bedrock::reply::write(made.reply),
         };
         self.whole(account, made, body)
     }
@@ -317,6 +334,7 @@ impl Call<'_> {
                 openai::stream::write(&self.openai_head(&id, made.model), made.reply, form)
             }
             Dialect::Anthropic => anthropic::stream::write(&anthropic_head(&id, made), made.reply),
+            Dialect::BedrockConverse => bedrock::stream::write(made.reply),
             Dialect::Gemini => {
                 gemini::stream::write(&gemini_head(&id, made), made.reply, address::form(self.query))
             }
@@ -364,6 +382,9 @@ fn fits(ask: &Ask<'_, '_>, model: &ModelOptions, dialect: Dialect) -> Result<(),
     let (tokens, most) = (ask.prompt.tokens(), model.context_tokens);
     if tokens <= most {
         return Ok(());
+    }
+    if dialect == Dialect::BedrockConverse {
+        return Err(Path::ROOT.key("messages").rule("Input is too long for requested model."));
     }
     if dialect == Dialect::Gemini {
         return Err(Path::ROOT.key("contents").rule(format!(

@@ -38,8 +38,17 @@ pub(crate) fn error_response(state: &State, failure: &Failure, id: u64) -> Respo
             failure.write(&mut body);
             Dialect::Gemini
         }
+        Failure::BedrockConverse(failure) => {
+            failure.write(&mut body);
+            Dialect::BedrockConverse
+        }
     };
     let mut response = respond(failure.status(), json_type(dialect), ReplyBody::Whole(Bytes::from(body)));
+    if let Failure::BedrockConverse(failure) = failure
+        && let Ok(kind) = HeaderValue::try_from(&failure.kind)
+    {
+        response.headers_mut().insert(HeaderName::from_static("x-amzn-errortype"), kind);
+    }
     identify(response.headers_mut(), dialect, state, id);
     response
 }
@@ -47,7 +56,7 @@ pub(crate) fn error_response(state: &State, failure: &Failure, id: u64) -> Respo
 /// The vendor's content type of JSON.
 pub(crate) fn json_type(dialect: Dialect) -> &'static str {
     match dialect {
-        Dialect::OpenaiChat | Dialect::Anthropic => "application/json",
+        Dialect::OpenaiChat | Dialect::Anthropic | Dialect::BedrockConverse => "application/json",
         Dialect::Gemini => "application/json; charset=UTF-8",
     }
 }
@@ -76,6 +85,9 @@ pub(crate) fn identify(headers: &mut HeaderMap, dialect: Dialect, state: &State,
         Dialect::Anthropic => {
             set("anthropic-organization-id", "00000000-0000-7000-8000-000000000000");
             headers.insert(HeaderName::from_static("request-id"), value);
+        }
+        Dialect::BedrockConverse => {
+            headers.insert(HeaderName::from_static("x-amzn-requestid"), value);
         }
         // Google names no requests.
         Dialect::Gemini => {
@@ -126,6 +138,6 @@ pub(crate) fn rate_limit_headers(
             }
         }
         // Google tells no limits.
-        Dialect::Gemini => {}
+        Dialect::Gemini | Dialect::BedrockConverse => {}
     }
 }

@@ -15,6 +15,13 @@ pub(crate) enum Refused {
     Wrong,
 }
 
+/// Whose signature a header is, where a request is signed and not sent with a key. The signature itself is not checked.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
+fn signer(authorization: &str) -> Option<&str> {
+    let (_, rest) = authorization.strip_prefix("AWS4-HMAC-SHA256 ")?.split_once("Credential=")?;
+    rest.split('/').next()
+}
+
 /// Checks the key of a request: of its headers or, with Google, of its query.
 pub(crate) fn check(dialect: Dialect, headers: &HeaderMap, query: Option<&str>) -> Result<(), Refused> {
     let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -25,6 +32,7 @@ pub(crate) fn check(dialect: Dialect, headers: &HeaderMap, query: Option<&str>) 
         Dialect::OpenaiChat => bearer,
         Dialect::Anthropic => header("x-api-key").or(bearer),
         Dialect::Gemini => header("x-goog-api-key").or_else(|| parameter(query, "key")),
+        Dialect::BedrockConverse => bearer.or_else(|| header("authorization").and_then(signer)),
     };
     match key.map(str::trim) {
         None | Some("") => Err(Refused::Missing),

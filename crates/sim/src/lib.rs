@@ -16,7 +16,8 @@
 //! | `[[redacted-thinking]]` | Anthropic's thinking comes redacted |
 //!
 //! A tool that the last user text names is called, several at once if it names several; results of tools are quoted.
-//! OpenAI's dialect is at `/v1/chat/completions`, Anthropic's at `/v1/messages`, Gemini's under `/v1beta/models` and `/v1/models`.
+//! OpenAI's dialect is at `/v1/chat/completions`, Anthropic's at `/v1/messages`, Gemini's under `/v1beta/models` and `/v1/models`,
+//! Bedrock's under `/model`.
 //! Any key is taken but one that begins with `sk-bad`. The endpoints under `/sim` need none: `GET /sim` (models, prices),
 //! `GET|DELETE /sim/oracle`, `GET|POST|DELETE /sim/faults`, `POST /sim/refuse?ms=N`.
 //!
@@ -33,6 +34,7 @@
 mod answer;
 mod anthropic;
 mod ask;
+mod bedrock;
 mod body;
 mod check;
 mod control;

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use stepwell_types::{Clock as _, Dialect, Endpoint};
 
 use crate::answer::{self, Answer, Call, Deed};
+use crate::bedrock;
 use crate::body::ReplyBody;
 use crate::failure::Failure;
 use crate::gemini::address::{self, Address};
@@ -69,6 +70,7 @@ fn endpoint(method: &Method, path: &str) -> Option<Endpoint> {
     match path {
         "/v1/chat/completions" | "/v1/messages" => Some(Endpoint::Chat),
         "/v1/messages/count_tokens" => Some(Endpoint::CountTokens),
+        _ if bedrock::address::Address::read(path).is_some() => Some(Endpoint::Chat),
         _ => Address::read(path).map(|address| address.action.endpoint()),
     }
 }
@@ -99,7 +101,11 @@ async fn act(answer: Answer, line: &Line) -> Result<Response<ReplyBody>, HungUp>
 
 /// The dialect that a request speaks: that of its path, else that of its headers.
 fn dialect(path: &str, headers: &HeaderMap) -> Dialect {
-    if address::is_path(path) || headers.contains_key("x-goog-api-key") && path.starts_with("/v1/models") {
+    if bedrock::address::is_path(path) {
+        Dialect::BedrockConverse
+    } else if address::is_path(path)
+        || headers.contains_key("x-goog-api-key") && path.starts_with("/v1/models")
+    {
         Dialect::Gemini
     } else if path.starts_with("/v1/messages")
         || headers.contains_key("anthropic-version") && path != "/v1/chat/completions"
@@ -144,7 +150,7 @@ async fn read(mut body: Incoming, most: usize) -> Result<Bytes, Unread> {
 
 fn too_large(state: &State, dialect: Dialect) -> Response<ReplyBody> {
     let failure = match dialect {
-        Dialect::OpenaiChat | Dialect::Anthropic => {
+        Dialect::OpenaiChat | Dialect::Anthropic | Dialect::BedrockConverse => {
             Failure::new(dialect, 413, "Request exceeds the maximum size")
         }
         Dialect::Gemini => {
@@ -166,6 +172,7 @@ fn models(
     let fail = |failure: Failure| head::error_response(state, &failure, state.next_id());
     let rest =
         address::behind_models(path).filter(|_| dialect == Dialect::Gemini || path.starts_with("/v1/"));
+    let rest = rest.or_else(|| path.strip_prefix(bedrock::address::MODELS));
     let name = rest.and_then(|rest| rest.strip_prefix('/'));
     let of_models = rest.is_some() && endpoint(&Method::POST, path).is_none();
     if !of_models && endpoint(&Method::POST, path).is_none() {
@@ -193,6 +200,7 @@ fn list(out: &mut Vec<u8>, state: &State, dialect: Dialect) {
         Dialect::OpenaiChat => b"{\"object\":\"list\",\"data\":[",
         Dialect::Anthropic => b"{\"data\":[",
         Dialect::Gemini => b"{\"models\":[",
+        Dialect::BedrockConverse => b"{\"modelSummaries\":[",
     };
     out.extend_from_slice(before);
     for (index, model) in state.models.iter().enumerate() {
@@ -233,6 +241,16 @@ fn write_model(out: &mut Vec<u8>, dialect: Dialect, model: &crate::ModelOptions)
             out.extend_from_slice(b",\"max_tokens\":");
             integer(out, model.max_output_tokens);
             out.push(b'}');
+        }
+        // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_FoundationModelSummary.html
+        Dialect::BedrockConverse => {
+            out.extend_from_slice(b"{\"modelArn\":");
+            string(out, &format!("arn:aws:bedrock:us-east-1::foundation-model/{}", model.name));
+            out.extend_from_slice(b",\"modelId\":");
+            string(out, &model.name);
+            out.extend_from_slice(b",\"modelName\":");
+            string(out, &format!("Simulated {}", model.name));
+            out.extend_from_slice(b",\"providerName\":\"Stepwell\",\"responseStreamingSupported\":true}");
         }
         // https://ai.google.dev/api/models#Model
         Dialect::Gemini => {

@@ -5,7 +5,8 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use bytes::Bytes;
-use stepwell_types::Dialect;
+use stepwell_types::{Dialect, Finish};
+use stepwell_wire::stream::Event;
 use stepwell_wire::{Asked, Codec, Edits, Pipe, Quirks, codec, json, translate};
 
 const ROUNDS: u32 = 20_000;
@@ -16,10 +17,15 @@ fn main() {
         (Dialect::OpenaiChat, Dialect::Anthropic),
         (Dialect::Anthropic, Dialect::OpenaiChat),
         (Dialect::Gemini, Dialect::OpenaiChat),
+        (Dialect::BedrockConverse, Dialect::OpenaiChat),
     ] {
         println!("{dialect}");
         whole(codec(dialect), codec(other), request(dialect).as_bytes(), reply(dialect).as_bytes());
-        streamed(codec(dialect), codec(other), &stream(dialect));
+        let events = match dialect {
+            Dialect::BedrockConverse => frames(),
+            dialect => stream(dialect).into_iter().map(String::into_bytes).collect(),
+        };
+        streamed(codec(dialect), codec(other), &events);
     }
 }
 
@@ -54,7 +60,7 @@ fn measure<T>(name: &str, mut work: impl FnMut() -> T) {
     println!("  {:>7} ns  {name}", start.elapsed().as_nanos() / u128::from(ROUNDS));
 }
 
-fn streamed(own: &dyn Codec, other: &dyn Codec, events: &[String]) {
+fn streamed(own: &dyn Codec, other: &dyn Codec, events: &[Vec<u8>]) {
     let burst: Vec<Bytes> = events.chunks(32).map(|chunk| Bytes::from(chunk.concat())).collect();
     let single: Vec<Bytes> = events.iter().cloned().map(Bytes::from).collect();
     let bytes: usize = single.iter().map(Bytes::len).sum();
@@ -92,6 +98,9 @@ const WORDS: &str = "Stepwells were dug deep into the earth so that water could 
 
 fn request(dialect: Dialect) -> String {
     match dialect {
+        Dialect::BedrockConverse => format!(
+            r#"{{"system":[{{"text":"Answer in one line."}}],"messages":[{{"role":"user","content":[{{"text":"{WORDS}"}}]}}],"inferenceConfig":{{"temperature":0.5,"maxTokens":256}}}}"#
+        ),
         Dialect::OpenaiChat => format!(
             r#"{{"model":"chat","messages":[{{"role":"system","content":"Answer in one line."}},{{"role":"user","content":"{WORDS}"}}],"temperature":0.5,"max_completion_tokens":256,"user":"u-1"}}"#
         ),
@@ -106,6 +115,9 @@ fn request(dialect: Dialect) -> String {
 
 fn reply(dialect: Dialect) -> String {
     match dialect {
+        Dialect::BedrockConverse => format!(
+            r#"{{"metrics":{{"latencyMs":551}},"output":{{"message":{{"content":[{{"text":"{WORDS}"}}],"role":"assistant"}}}},"stopReason":"end_turn","usage":{{"inputTokens":60,"outputTokens":45,"totalTokens":105}}}}"#
+        ),
         Dialect::OpenaiChat => format!(
             r#"{{"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"gpt-5-mini","choices":[{{"index":0,"message":{{"role":"assistant","content":"{WORDS}","refusal":null,"annotations":[]}},"logprobs":null,"finish_reason":"stop"}}],"usage":{{"prompt_tokens":60,"completion_tokens":45,"total_tokens":105,"prompt_tokens_details":{{"cached_tokens":0}},"completion_tokens_details":{{"reasoning_tokens":0}}}}}}"#
         ),
@@ -118,8 +130,24 @@ fn reply(dialect: Dialect) -> String {
     }
 }
 
+/// A stream of Bedrock's, which is binary: as its writer makes it.
+fn frames() -> Vec<Vec<u8>> {
+    let mut writer = codec(Dialect::BedrockConverse).stream_writer(true, 0);
+    let mut events = vec![Event::Start { id: None, model: None, usage: None }];
+    events.extend((0..EVENTS).map(|_| Event::Text { block: 0, text: " water".into() }));
+    events.push(Event::Finish { reason: Finish::Stop, stop_sequence: None });
+    events.push(Event::End);
+    let frames = events.iter().map(|event| {
+        let mut out = Vec::new();
+        writer.push(event, &mut out);
+        out
+    });
+    frames.filter(|frame| !frame.is_empty()).collect()
+}
+
 fn stream(dialect: Dialect) -> Vec<String> {
     match dialect {
+        Dialect::BedrockConverse => Vec::new(),
         Dialect::OpenaiChat => {
             let chunk = |delta: &str, rest: &str| {
                 format!(

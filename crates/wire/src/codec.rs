@@ -8,7 +8,7 @@ use stepwell_types::{CallId, Dialect, Failure, Finish, Usage};
 use crate::chat::{Chat, Reply};
 use crate::framing::Framing;
 use crate::stream::{StreamReader, StreamWriter};
-use crate::{Error, Losses, Pipe, UpstreamError, anthropic, gemini, openai_chat};
+use crate::{Error, Losses, Pipe, UpstreamError, anthropic, bedrock_converse, gemini, openai_chat};
 
 /// What the gateway must know of a request before it is sent on, found by a scan of the body's top level.
 /// Everything else stays bytes.
@@ -30,7 +30,7 @@ pub struct Head {
     pub has_tools: bool,
     /// The end user: OpenAI's `user` (or `safety_identifier`), Anthropic's `metadata.user_id`.
     pub user: Option<Arc<str>>,
-    /// OpenAI's `metadata` where it is an object of strings: it works as tags.
+    /// OpenAI's `metadata`, or Bedrock's `requestMetadata`, where it is an object of strings: it works as tags.
     pub tags: Vec<(Arc<str>, Arc<str>)>,
     /// Whether the caller asked for usage at the end of a stream. Always true where the dialect always sends it.
     pub include_usage: bool,
@@ -74,6 +74,8 @@ pub struct Quirks {
     pub signed_calls: bool,
     /// The model refuses `temperature`, `top_p` and `top_k` (Claude from Opus 4.7 on): they become losses.
     pub no_sampling: bool,
+    /// The model is Claude: where its host's dialect has a place for a model's own fields, it takes Anthropic's there.
+    pub claude: bool,
 }
 
 /// A request written in a dialect, and what was lost on the way.
@@ -180,5 +182,6 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::OpenaiChat => &openai_chat::OpenaiChat,
         Dialect::Anthropic => &anthropic::Anthropic,
         Dialect::Gemini => &gemini::Gemini,
+        Dialect::BedrockConverse => &bedrock_converse::BedrockConverse,
     }
 }

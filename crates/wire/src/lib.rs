@@ -8,6 +8,7 @@
 //! they must be, spliced.
 
 mod anthropic;
+mod bedrock_converse;
 mod codec;
 mod error;
 mod gemini;

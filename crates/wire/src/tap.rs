@@ -85,8 +85,8 @@ impl<W: Watch> Tap<W> {
 
     /// Passes the whole events of `buffer` and holds the rest.
     fn pass(&mut self, buffer: &Bytes, out: &mut Vec<Bytes>) -> Result<(), Fault> {
-        let text = utf8_prefix(buffer);
         let plain = self.framing == Framing::Sse && memchr(b'\r', buffer).is_none();
+        let text = if plain { utf8_prefix(buffer) } else { "" };
         let mut kept = 0;
         let mut at = 0;
         let result = loop {

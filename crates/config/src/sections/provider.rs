@@ -20,7 +20,7 @@ use crate::section::{Node, Section, names, text_of};
 const SIMULATOR: &str = "sim";
 
 /// Kinds the design names for a later version.
-const LATER_KINDS: &[&str] = &["azure-openai", "gemini", "vertex", "bedrock", "cohere", "ollama"];
+const LATER_KINDS: &[&str] = &["azure-openai", "gemini", "vertex", "cohere", "ollama"];
 
 /// An account at a model vendor, or a server of one's own.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -68,6 +68,12 @@ const BASE_URL: Key = Key {
     default: None,
     doc: "Where it is: what that vendor's own SDK would take. Without it, the kind's own.",
 };
+const REGION: Key = Key {
+    name: "region",
+    shape: Shape::Text,
+    default: None,
+    doc: "Its region, for a kind whose address names one. Without it, AWS_REGION or AWS_DEFAULT_REGION.",
+};
 const HEADERS: Key = Key {
     name: "headers",
     shape: Shape::Headers,
@@ -102,11 +108,21 @@ const MAX_CONNECTIONS: Key = Key {
 /// The keys of `[providers.NAME]`.
 pub(crate) const KEYS: Keys = Keys {
     doc: "An account at a model vendor, or a server of one's own.",
-    known: &[KIND, DIALECTS, BASE_URL, api_key::KEY, HEADERS, TIMEOUTS, MODELS, PRICES, MAX_CONNECTIONS],
+    known: &[
+        KIND,
+        DIALECTS,
+        BASE_URL,
+        REGION,
+        api_key::KEY,
+        HEADERS,
+        TIMEOUTS,
+        MODELS,
+        PRICES,
+        MAX_CONNECTIONS,
+    ],
     required: &["kind"],
     later: &[
         "limits",
-        "region",
         "access_key_id",
         "secret_access_key",
         "session_token",
@@ -143,7 +159,7 @@ fn read(
 ) -> Option<ProviderSettings> {
     let kind = read_kind(provider, section, report);
     let faces = kind.map(|kind| read_faces(kind, section, report));
-    let base_url = read_base_url(kind, section, report);
+    let base_url = read_base_url(kind, section, resolver.environment, report);
     let api_key = api_key::read(kind, section.node(&BASE_URL).is_some(), section, resolver, report);
     let has_key = section.node(&api_key::KEY).is_some() || api_key.is_some();
     let headers = section.node(&HEADERS).map(|node| headers::read(node, has_key, resolver, report));
@@ -261,8 +277,10 @@ fn unknown_kind(name: &str, span: Range<usize>, report: &mut Report<'_>) {
 fn read_base_url(
     kind: Option<&'static ProviderKind>,
     section: &Section<'_, '_>,
+    environment: &dyn Environment,
     report: &mut Report<'_>,
 ) -> Option<String> {
+    let region = read_region(kind, section, report);
     if let Some(node) = section.node(&BASE_URL) {
         let text = text_of(node, BASE_URL.shape.noun(), report)?;
         return base_url::check(text, node.span(), report);
@@ -274,7 +292,62 @@ fn read_base_url(
             .absent()
             .hint("add base_url = \"https://…\", what that vendor's own SDK would take");
     }
-    kind.base_url.map(|url| url.trim_end_matches('/').to_owned())
+    let url = kind.base_url?.trim_end_matches('/');
+    let in_region = usual_url(url, region.or_else(|| usual_region(environment)).as_deref());
+    if in_region.is_none() {
+        report
+            .error("missing_key", section.span.clone(), format!("kind \"{}\" needs a `region`", kind.name))
+            .absent()
+            .hint("add region = \"us-east-1\", or set AWS_REGION");
+    }
+    in_region
+}
+
+/// What stands for the region in an address.
+const IN_ADDRESS: &str = "{region}";
+
+/// A kind's usual address. None where it names a region and there is none.
+fn usual_url(url: &str, region: Option<&str>) -> Option<String> {
+    if !url.contains(IN_ADDRESS) {
+        return Some(url.to_owned());
+    }
+    region.map(|region| url.replace(IN_ADDRESS, region))
+}
+
+/// The region that AWS's own SDKs would take.
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html>
+fn usual_region(environment: &dyn Environment) -> Option<String> {
+    let mut found =
+        ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().filter_map(|variable| environment.var(variable));
+    found.find(|region| is_region(region))
+}
+
+fn read_region(
+    kind: Option<&'static ProviderKind>,
+    section: &Section<'_, '_>,
+    report: &mut Report<'_>,
+) -> Option<String> {
+    let (region, span) = section.text(&REGION, report)?;
+    if !is_region(region) {
+        report
+            .error("bad_value", span, format!("{} is not a region", quoted(region)))
+            .hint("lower-case letters, digits and hyphens, such as \"eu-central-1\"");
+        return None;
+    }
+    let is_named = kind.is_none_or(|kind| kind.base_url.is_some_and(|url| url.contains(IN_ADDRESS)));
+    if !is_named || section.node(&BASE_URL).is_some() {
+        report
+            .warning("unused", span, "the address of this provider does not depend on a region")
+            .hint("remove `region`");
+        return None;
+    }
+    Some(region.to_owned())
+}
+
+/// Whether a text can be part of a host's name.
+fn is_region(text: &str) -> bool {
+    (1..=32).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 fn read_timeouts(provider: &str, section: &Section<'_, '_>, report: &mut Report<'_>) -> Timeouts {
@@ -331,8 +404,9 @@ pub(crate) fn detected(environment: &dyn Environment) -> BTreeMap<Arc<str>, Prov
     let mut providers = BTreeMap::new();
     for kind in stepwell_catalog::provider_kinds() {
         let api_key = kind.key_env.and_then(|variable| api_key::from_variable(variable, environment));
-        let is_reachable = kind.base_url.is_some() && api_key.is_some();
-        if !is_reachable && kind.name != SIMULATOR {
+        let url = kind.base_url.map(|url| url.trim_end_matches('/'));
+        let base_url = url.and_then(|url| usual_url(url, usual_region(environment).as_deref()));
+        if (base_url.is_none() || api_key.is_none()) && kind.name != SIMULATOR {
             continue;
         }
         let name: Arc<str> = Arc::from(kind.name);
@@ -340,7 +414,7 @@ pub(crate) fn detected(environment: &dyn Environment) -> BTreeMap<Arc<str>, Prov
             name: Arc::clone(&name),
             kind,
             faces: kind.faces.to_vec(),
-            base_url: kind.base_url.map(|url| url.trim_end_matches('/').to_owned()),
+            base_url,
             api_key,
             headers: Vec::new(),
             timeouts: Timeouts::default(),

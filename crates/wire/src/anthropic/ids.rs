@@ -10,7 +10,7 @@ use std::borrow::Cow;
 const MARK: &str = "swid-";
 
 /// The id as Anthropic takes it.
-pub(super) fn legal(id: &str) -> Cow<'_, str> {
+pub(crate) fn legal(id: &str) -> Cow<'_, str> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     if !id.is_empty() && !id.starts_with(MARK) && id.bytes().all(|byte| plain(byte) || byte == b'-') {
         return Cow::Borrowed(id);
@@ -31,7 +31,7 @@ pub(super) fn legal(id: &str) -> Cow<'_, str> {
 }
 
 /// The id that [`legal`] was given. An id it cannot have written is returned as it is.
-pub(super) fn original(id: Cow<'_, str>) -> Cow<'_, str> {
+pub(crate) fn original(id: Cow<'_, str>) -> Cow<'_, str> {
     match id.strip_prefix(MARK).and_then(unmapped) {
         Some(original) => Cow::Owned(original),
         None => id,

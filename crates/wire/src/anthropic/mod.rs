@@ -7,7 +7,7 @@
 mod blocks;
 mod error;
 mod head;
-mod ids;
+pub(crate) mod ids;
 mod reply;
 mod request;
 mod stop;
@@ -24,6 +24,8 @@ use crate::json::{Object, write_object};
 use crate::stream::{StreamReader, StreamWriter};
 use crate::tap::Tap;
 use crate::{Asked, Codec, Edits, Error, Head, Listing, Pipe, Quirks, ReplyFacts, UpstreamError, Written};
+
+pub(crate) use request::{thinking, write_schema};
 
 /// The codec of Anthropic's Messages API.
 #[derive(Clone, Copy, Debug)]

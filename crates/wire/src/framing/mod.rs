@@ -1,5 +1,6 @@
-//! Streams as frames, whatever way the bytes are cut: server-sent events, and JSON by lines.
+//! Streams as frames, whatever way the bytes are cut: server-sent events, JSON by lines, and AWS's event stream.
 
+pub(crate) mod event_stream;
 mod lines;
 mod sse;
 
@@ -15,6 +16,8 @@ pub enum Framing {
     Sse,
     /// A JSON object on each line.
     Lines,
+    /// AWS's event stream: binary frames with checksums.
+    EventStream,
 }
 
 impl Framing {
@@ -23,6 +26,7 @@ impl Framing {
         match self {
             Self::Sse => "text/event-stream",
             Self::Lines => "application/x-ndjson",
+            Self::EventStream => "application/vnd.amazon.eventstream",
         }
     }
 
@@ -31,6 +35,7 @@ impl Framing {
         match self {
             Self::Sse => "text/event-stream; charset=utf-8",
             Self::Lines => "application/x-ndjson",
+            Self::EventStream => "application/vnd.amazon.eventstream",
         }
     }
 
@@ -45,6 +50,7 @@ impl Framing {
         match self {
             Self::Sse => sse::parse(if is_first { sse::without_mark(block) } else { block }, joined),
             Self::Lines => lines::parse(block),
+            Self::EventStream => event_stream::parse(block, joined).map(Some),
         }
     }
 }
@@ -52,7 +58,7 @@ impl Framing {
 /// One event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Frame<'a> {
-    /// Its name, if it has one.
+    /// Its name, if it has one: the type of an event or an exception in AWS's event stream, or [`event_stream::ERROR`].
     pub event: Option<&'a str>,
     /// Its data; several `data` lines of a server-sent event are joined by a newline.
     pub data: &'a str,
@@ -63,6 +69,7 @@ pub struct Frame<'a> {
 pub(crate) enum Scan {
     Sse(sse::Scan),
     Lines(lines::Scan),
+    EventStream(event_stream::Scan),
 }
 
 impl Scan {
@@ -71,6 +78,7 @@ impl Scan {
         match framing {
             Framing::Sse => Self::Sse(sse::Scan::default()),
             Framing::Lines => Self::Lines(lines::Scan::default()),
+            Framing::EventStream => Self::EventStream(event_stream::Scan::default()),
         }
     }
 
@@ -79,6 +87,7 @@ impl Scan {
         match self {
             Self::Sse(scan) => scan.block_end(buffer),
             Self::Lines(scan) => scan.line_end(buffer),
+            Self::EventStream(scan) => scan.frame_end(buffer),
         }
     }
 
@@ -87,6 +96,7 @@ impl Scan {
         match self {
             Self::Sse(scan) => scan.rebase(consumed),
             Self::Lines(scan) => scan.rebase(consumed),
+            Self::EventStream(scan) => scan.rebase(consumed),
         }
     }
 }

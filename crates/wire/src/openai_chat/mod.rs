@@ -25,6 +25,8 @@ use crate::stream::{StreamReader, StreamWriter};
 use crate::tap::Tap;
 use crate::{Asked, Codec, Edits, Error, Head, Listing, Pipe, Quirks, ReplyFacts, UpstreamError, Written};
 
+pub(crate) use request::fitting::hashed;
+
 /// The codec of OpenAI's chat completions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OpenaiChat;

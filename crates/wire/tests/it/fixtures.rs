@@ -1,9 +1,13 @@
-//! The fixtures: `fixtures/<dialect>/<endpoint>/<case>.{request.json,reply.json,error.json,sse}`. Which cases each dialect must
-//! have is for `representable` to say.
+//! The fixtures: `fixtures/<dialect>/<endpoint>/<case>.{request.json,reply.json,error.json,sse,jsonl}`. Which cases each dialect
+//! must have is for `representable` to say.
 
 use std::path::Path;
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use stepwell_types::Dialect;
+use stepwell_wire::codec;
+use stepwell_wire::framing::{Framing, Splitter};
 
 /// What a fixture is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -76,15 +80,96 @@ fn of(dialect: Dialect) -> Vec<Fixture> {
         Dialect::OpenaiChat => "chat_completions",
         Dialect::Anthropic => "messages",
         Dialect::Gemini => "generate_content",
+        Dialect::BedrockConverse => "converse",
     };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(dialect.as_str()).join(endpoint);
     let entries = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
     entries
         .map(|path| {
             let name = path.file_name().unwrap().to_str().unwrap();
+            let bytes = std::fs::read(&path).unwrap();
+            if let Some(case) = name.strip_suffix(".jsonl") {
+                return Fixture { dialect, kind: Kind::Stream, case: case.to_owned(), bytes: framed(&bytes) };
+            }
             let read = |kind: Kind| Some((kind, name.strip_suffix(kind.suffix())?));
             let (kind, case) = Kind::ALL.into_iter().find_map(read).expect("a fixture's name says its kind");
-            Fixture { dialect, kind, case: case.to_owned(), bytes: std::fs::read(&path).unwrap() }
+            Fixture { dialect, kind, case: case.to_owned(), bytes }
         })
         .collect()
+}
+
+/// A line of a stream in AWS's event stream: a frame.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line<'a> {
+    event: &'a str,
+    #[serde(borrow)]
+    payload: &'a RawValue,
+    /// How many bytes of the frame arrived, where not all did.
+    cut: Option<usize>,
+}
+
+/// The frames that lines say.
+fn framed(lines: &[u8]) -> Vec<u8> {
+    let lines = std::str::from_utf8(lines).unwrap().lines();
+    let frames = lines.flat_map(|line| {
+        let line: Line<'_> = serde_json::from_str(line).expect("a line is a frame");
+        let mut frame = event_frame(line.event, line.payload.get());
+        frame.truncate(line.cut.unwrap_or(usize::MAX));
+        frame
+    });
+    frames.collect()
+}
+
+/// A frame of AWS's event stream, encoded here anew: <https://smithy.io/2.0/aws/amazon-eventstream.html>.
+fn event_frame(event: &str, payload: &str) -> Vec<u8> {
+    let kind = if event.ends_with("Exception") { "exception" } else { "event" };
+    let headers = [
+        (format!(":{kind}-type"), event),
+        (":content-type".to_owned(), "application/json"),
+        (":message-type".to_owned(), kind),
+    ];
+    let header = |(name, value): (String, &str)| {
+        let length = u8::try_from(value.len()).unwrap();
+        [&[u8::try_from(name.len()).unwrap()], name.as_bytes(), &[7, 0, length], value.as_bytes()].concat()
+    };
+    let headers: Vec<u8> = headers.into_iter().flat_map(header).collect();
+    let length = |length: usize| u32::try_from(length).unwrap().to_be_bytes();
+    let mut frame = [length(headers.len() + payload.len() + 16), length(headers.len())].concat();
+    frame.extend(crc32fast::hash(&frame).to_be_bytes());
+    frame.extend(headers);
+    frame.extend_from_slice(payload.as_bytes());
+    frame.extend(crc32fast::hash(&frame).to_be_bytes());
+    frame
+}
+
+/// A stream as text: as it is, or a line for each frame where it is binary. What is left of a frame is not shown.
+pub(crate) fn readable(dialect: Dialect, stream: &[u8]) -> String {
+    if codec(dialect).framing() != Framing::EventStream {
+        return std::str::from_utf8(stream).unwrap().to_owned();
+    }
+    let mut text = String::new();
+    let show = &mut |frame: stepwell_wire::framing::Frame<'_>| {
+        text.push_str(&format!("{} {}\n", frame.event.unwrap(), frame.data));
+        Ok(())
+    };
+    Splitter::new(Framing::EventStream).push(stream, show).expect("it is a stream of frames");
+    text
+}
+
+/// A stream's events, each with the bytes it is.
+pub(crate) fn events(stream: &[u8], dialect: Dialect) -> Vec<&[u8]> {
+    if codec(dialect).framing() == Framing::EventStream {
+        let (mut events, mut rest) = (Vec::new(), stream);
+        while let Some(length) = rest.first_chunk::<4>() {
+            let length = usize::try_from(u32::from_be_bytes(*length)).unwrap().min(rest.len());
+            let (event, after) = rest.split_at(length);
+            events.push(event);
+            rest = after;
+        }
+        return events;
+    }
+    let text = std::str::from_utf8(stream).unwrap();
+    let end = if text.contains("\r\n") { "\r\n\r\n" } else { "\n\n" };
+    text.split_inclusive(end).map(str::as_bytes).collect()
 }

@@ -158,8 +158,8 @@ fn translations() {
 #[test]
 fn frames() {
     check!().with_iterations(3_000).with_max_len(512).for_each(|input: &[u8]| {
-        let split = |mut chunks: &mut dyn Iterator<Item = &[u8]>| {
-            let mut splitter = Splitter::new(Framing::Sse);
+        let split = |framing, mut chunks: &mut dyn Iterator<Item = &[u8]>| {
+            let mut splitter = Splitter::new(framing);
             let mut frames = Vec::new();
             let result = (&mut chunks).try_for_each(|chunk| {
                 splitter.push(chunk, &mut |frame| {
@@ -169,8 +169,27 @@ fn frames() {
             });
             (frames, result)
         };
-        let whole = split(&mut std::iter::once(input));
-        assert_eq!(split(&mut input.chunks(1)), whole);
-        assert_eq!(split(&mut input.chunks(3)), whole);
+        for framing in [Framing::Sse, Framing::Lines, Framing::EventStream] {
+            let whole = split(framing, &mut std::iter::once(input));
+            assert_eq!(split(framing, &mut input.chunks(1)), whole);
+            assert_eq!(split(framing, &mut input.chunks(3)), whole);
+        }
+    });
+}
+
+/// A frame whose checksums are right, whatever its headers and its payload: bytes alone would never pass them.
+#[test]
+fn frames_with_checksums() {
+    check!().with_iterations(3_000).with_max_len(256).for_each(|input: &[u8]| {
+        let (headers, input) = input.split_first().unwrap_or((&0, &[]));
+        let length = |length: usize| u32::try_from(length).unwrap().to_be_bytes();
+        let mut frame = [length(input.len() + 16), length(usize::from(*headers))].concat();
+        frame.extend(crc32fast::hash(&frame).to_be_bytes());
+        frame.extend_from_slice(input);
+        frame.extend(crc32fast::hash(&frame).to_be_bytes());
+        for dialect in Dialect::ALL {
+            let mut pipe = translate(codec(Dialect::BedrockConverse), codec(dialect).stream_writer(true, 0));
+            drop(pipe.push(Bytes::copy_from_slice(&frame), &mut Vec::new()));
+        }
     });
 }

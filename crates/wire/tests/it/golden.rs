@@ -8,7 +8,7 @@ use bytes::Bytes;
 use stepwell_types::Dialect;
 use stepwell_wire::{Asked, Edits, Facts, Fault, Losses, Pipe, Quirks, codec, json, translate};
 
-use crate::fixtures::{Fixture, Kind, of_kind, status_of};
+use crate::fixtures::{Fixture, Kind, of_kind, readable, status_of};
 
 /// A body as it is, but with a line for each field and item: order and numbers stay as written.
 fn shown(body: &[u8]) -> String {
@@ -97,11 +97,11 @@ fn errors() {
     }
 }
 
-fn run(mut pipe: Box<dyn Pipe>, stream: &[u8]) -> (String, Facts, Result<(), Fault>) {
+fn run(mut pipe: Box<dyn Pipe>, stream: &[u8]) -> (Vec<u8>, Facts, Result<(), Fault>) {
     let mut out = Vec::new();
     let result = pipe.push(Bytes::copy_from_slice(stream), &mut out);
     pipe.end(&mut out);
-    (String::from_utf8(out.concat()).unwrap(), pipe.facts().clone(), result)
+    (out.concat(), pipe.facts().clone(), result)
 }
 
 #[test]
@@ -118,11 +118,12 @@ fn streams() {
             "a tap and a translation learn the same: {}",
             fixture.name()
         );
-        let (passed, read, result) = run(codec(target).tap(false), wire.as_bytes());
+        let (passed, read, result) = run(codec(target).tap(false), &wire);
         result.expect("what is written is a stream");
         assert_eq!((passed, read.terminal), (wire.clone(), facts.terminal), "{}", fixture.name());
         format!(
-            "{wire}{}\nfinish {:?}, terminal {}, committed {}\nusage {:?}\nerror {:?}",
+            "{}{}\nfinish {:?}, terminal {}, committed {}\nusage {:?}\nerror {:?}",
+            readable(target, &wire),
             lost(&facts.losses),
             facts.finish,
             facts.terminal,

@@ -7,7 +7,7 @@ use stepwell_types::{Dialect, Usage};
 use stepwell_wire::chat::Chat;
 use stepwell_wire::{Edits, Facts, Fault, Pipe, Quirks, codec, translate};
 
-use crate::fixtures::{Fixture, Kind, of_kind};
+use crate::fixtures::{Fixture, Kind, events, of_kind};
 
 type Run = (Vec<u8>, Facts, Result<(), Fault>);
 
@@ -131,16 +131,15 @@ proptest! {
             if matches!(fixture.case.as_str(), "cut" | "overloaded" | "early_error" | "comments") {
                 continue;
             }
-            let text = std::str::from_utf8(&fixture.bytes).unwrap();
-            let end = if text.contains("\r\n") { "\r\n\r\n" } else { "\n\n" };
-            let events: Vec<&str> = text.split_inclusive(end).collect();
+            let events = events(&fixture.bytes, fixture.dialect);
             // Before the last event: an event that ends the stream may be held until it is known to be the last.
-            let at = at.index(events.len());
+            // Bedrock's is the last but one.
+            let at = at.index(events.len() - usize::from(fixture.dialect == Dialect::BedrockConverse));
             let before = events[..at].concat();
-            let broken = format!("{before}{garbage}{}", events[at..].concat());
-            let chunks = cut(broken.as_bytes(), &[first]);
+            let broken = [before.as_slice(), garbage.as_bytes(), &events[at..].concat()].concat();
+            let chunks = cut(&broken, &[first]);
             for (name, pipe) in machines(fixture.dialect) {
-                let expected = if name == "tap" { Some(before.as_bytes()) } else { None };
+                let expected = if name == "tap" { Some(before.as_slice()) } else { None };
                 let (out, facts, result) = run(pipe, chunks.iter().copied());
                 prop_assert!(result.is_err(), "{} of {}", name, fixture.name());
                 prop_assert!(!facts.terminal);
@@ -176,7 +175,7 @@ proptest! {
                 }
             }
             let unsayable: &[&str] = match to {
-                Dialect::Gemini => &["/user", "/parallel_tool_calls"],
+                Dialect::Gemini | Dialect::BedrockConverse => &["/user", "/parallel_tool_calls"],
                 Dialect::OpenaiChat | Dialect::Anthropic => &[],
             };
             let lost: Vec<_> =
@@ -251,6 +250,7 @@ impl Talk {
             Dialect::OpenaiChat => self.openai(),
             Dialect::Anthropic => self.anthropic(),
             Dialect::Gemini => self.gemini(),
+            Dialect::BedrockConverse => self.bedrock(),
         }
     }
 
@@ -391,6 +391,52 @@ impl Talk {
         match self.effort {
             Some(effort) => config["thinkingConfig"] = json!({"thinkingLevel": effort}),
             None => config["temperature"] = json!(0.25),
+        }
+        body
+    }
+
+    fn bedrock(&self) -> Value {
+        let mut messages = Vec::new();
+        let text = |text: &str| json!([{"text": text}]);
+        for (number, turn) in self.turns.iter().enumerate() {
+            messages.push(json!({"role": "user", "content": text(&turn.said)}));
+            let id = |call| format!("tooluse_{number}_{call}");
+            if turn.calls > 0 {
+                let calls: Vec<_> = (0..turn.calls)
+                    .map(|call| json!({"toolUse": {"toolUseId": id(call), "name": "f", "input": {"a": 1}}}))
+                    .collect();
+                messages.push(json!({"role": "assistant", "content": calls}));
+                let results: Vec<_> = (0..turn.calls)
+                    .map(|call| json!({"toolResult": {"toolUseId": id(call), "content": text(&turn.result)}}))
+                    .collect();
+                messages.push(json!({"role": "user", "content": results}));
+            }
+            messages.push(json!({"role": "assistant", "content": text(&turn.result)}));
+        }
+        messages.push(json!({"role": "user", "content": text("go on")}));
+        let spec = json!({"name": "f", "description": "d", "inputSchema": {"json": Self::schema()}});
+        let mut body = json!({
+            "messages": messages,
+            "toolConfig": {"tools": [{"toolSpec": spec}], "toolChoice": {"auto": {}}},
+            "inferenceConfig": {"maxTokens": self.limit},
+        });
+        if let Some(system) = &self.system {
+            body["system"] = text(system);
+        }
+        if let Some(stop) = &self.stop {
+            body["inferenceConfig"]["stopSequences"] = json!([stop]);
+        }
+        let mut output = json!({});
+        if self.schema {
+            let definition = json!({"name": "reply", "schema": Self::schema().to_string()});
+            output["textFormat"] = json!({"type": "json_schema", "structure": {"jsonSchema": definition}});
+        }
+        match self.effort {
+            Some(effort) => output["effort"] = json!(effort),
+            None => body["inferenceConfig"]["temperature"] = json!(0.25),
+        }
+        if output != json!({}) {
+            body["outputConfig"] = output;
         }
         body
     }

@@ -349,7 +349,8 @@ fn of_stream(dialect: Dialect, bytes: &[u8]) -> Vec<String> {
         };
         match event {
             Event::Start { id, model, usage: metered } => {
-                origin = Some(format!("id {id:?} model {model:?}"));
+                // Bedrock says neither.
+                origin = id.as_ref().or(model.as_ref()).map(|_| format!("id {id:?} model {model:?}"));
                 usage = metered;
             }
             Event::Text { block, text } | Event::Refusal { block, text } => add(block, "text ", &text),

@@ -85,8 +85,9 @@ pub(crate) fn worst_case(
 /// file or what a provider keeps, which may fill the model's whole context.
 fn by_reference(body: &[u8], context_window: Option<u64>) -> u64 {
     /// Names by what they begin with: most bodies hold none, and are searched for the few beginnings alone.
-    const FILES: [(&[u8], &[&[u8]]); 2] = [
+    const FILES: [(&[u8], &[&[u8]]); 3] = [
         (b"\"file", &[b"\"file_id\"", b"\"file_url\"", b"\"fileUri\"", b"\"file_uri\""]),
+        (b"\"s3Location", &[b"\"s3Location\""]),
         (b"\"cached", &[b"\"cachedContent\"", b"\"cached_content\""]),
     ];
     let holds = |text: &[u8]| memmem::find(body, text).is_some();
@@ -111,6 +112,7 @@ mod tests {
             (r#"{"fileData":{"fileUri":"a.mp4"}}"#, None, 1_048_576),
             (r#"{"file_data":{"file_uri":"a.mp4"},"b":{"fileUri":"b.mp4"}}"#, Some(1_000_000), 1_000_000),
             (r#"{"cachedContent":"cachedContents/x"}"#, Some(1_000_000), 1_000_000),
+            (r#"{"source":{"s3Location":{"uri":"s3://a/b.pdf"}}}"#, Some(200_000), 200_000),
         ] {
             assert_eq!(by_reference(body.as_bytes(), window), tokens, "{body}");
         }

@@ -1,6 +1,6 @@
 //! Requests: read into the superset here, written from it in `write`.
 
-mod thinking;
+pub(crate) mod thinking;
 mod write;
 
 use std::borrow::Cow;
@@ -14,6 +14,7 @@ use crate::chat::{Chat, Extra, Format, Role, Tool, ToolChoice, Turn};
 use crate::json::{Extras, Text, Whole, keep, object, read as read_json};
 
 pub(super) use write::write;
+pub(crate) use write::write_schema;
 
 object! {
     struct Body<'a> {

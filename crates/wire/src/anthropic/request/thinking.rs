@@ -63,18 +63,18 @@ pub(super) fn read<'a>(
 
 /// What to write.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     /// `max_tokens`.
-    pub(super) max_tokens: u64,
+    pub(crate) max_tokens: u64,
     /// `thinking`, if it is to be said at all.
-    pub(super) mode: Option<Mode>,
+    pub(crate) mode: Option<Mode>,
     /// `output_config.effort`.
-    pub(super) effort: Option<String>,
+    pub(crate) effort: Option<String>,
 }
 
 /// `thinking`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Mode {
+pub(crate) enum Mode {
     Disabled,
     Adaptive,
     Budget(u64),
@@ -82,13 +82,13 @@ pub(super) enum Mode {
 
 impl Plan {
     /// Whether the model thinks by what is written.
-    pub(super) fn thinks(&self) -> bool {
+    pub(crate) fn thinks(&self) -> bool {
         matches!(self.mode, Some(Mode::Adaptive | Mode::Budget(_)))
     }
 }
 
 /// Decides both fields and the limit. What cannot be had is noted under OpenAI's name for it.
-pub(super) fn plan(chat: &Chat<'_>, edits: &Edits<'_>, quirks: Quirks, losses: &mut Losses) -> Plan {
+pub(crate) fn plan(chat: &Chat<'_>, edits: &Edits<'_>, quirks: Quirks, losses: &mut Losses) -> Plan {
     let limit = edits.max_output_tokens.or(chat.max_output_tokens);
     let (mode, effort) = wanted(chat.thinking.as_ref(), quirks);
     let mut plan = Plan { max_tokens: limit.unwrap_or(DEFAULT_MAX_TOKENS), mode, effort };

@@ -215,7 +215,7 @@ fn write_tool(tools: &mut Array<'_>, tool: &Tool<'_>) {
         param.string("name", &tool.name);
         param.string_if("description", tool.description.as_ref());
         match &tool.schema {
-            Some(schema) => write_schema(param, schema),
+            Some(schema) => write_schema(param, "input_schema", schema),
             None => param.literal("input_schema", r#"{"type":"object","properties":{}}"#),
         }
         if let Some(strict) = tool.strict {
@@ -230,21 +230,21 @@ object! {
     struct Schema<'a> { kind: IgnoredAny = "type" }
 }
 
-/// Writes a tool's schema. Anthropic requires `type`; OpenAI takes schemas without, which then means the same.
-fn write_schema(param: &mut Object<'_>, schema: &RawValue) {
+/// Writes a tool's schema under `key`. Anthropic requires `type`; OpenAI takes schemas without, which then means the same.
+pub(crate) fn write_schema(param: &mut Object<'_>, key: &str, schema: &RawValue) {
     if schema.get().starts_with(r#"{"type":"#) {
-        return param.raw("input_schema", schema);
+        return param.raw(key, schema);
     }
     match serde_json::from_str::<Schema<'_>>(schema.get()) {
         Ok(known) if known.kind.is_none() => {
-            param.object("input_schema", |fields| {
+            param.object(key, |fields| {
                 fields.string("type", "object");
                 for (key, value) in known.extra {
                     fields.field(&key, value);
                 }
             });
         }
-        _ => param.raw("input_schema", schema),
+        _ => param.raw(key, schema),
     }
 }
 

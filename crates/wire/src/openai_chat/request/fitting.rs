@@ -5,14 +5,16 @@ use std::borrow::Cow;
 /// `text`, or where it is longer than OpenAI takes, a name made from it: always the same one, and another for every
 /// other text. A call and its results stand in one request, so they still match.
 pub(super) fn fitting<'t>(text: &'t str, limit: usize, prefix: &str) -> Cow<'t, str> {
-    if text.len() <= limit {
-        return Cow::Borrowed(text);
-    }
+    if text.len() <= limit { Cow::Borrowed(text) } else { Cow::Owned(hashed(text, prefix)) }
+}
+
+/// A name made from `text`, of the prefix and 32 letters and digits.
+pub(crate) fn hashed(text: &str, prefix: &str) -> String {
     // FNV-1a, 128 bits.
     let hash = text.bytes().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128, |hash, byte| {
         (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
     });
-    Cow::Owned(format!("{prefix}{hash:032x}"))
+    format!("{prefix}{hash:032x}")
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Requests: read into the superset here, written from it in `write`.
 
-mod fitting;
+pub(crate) mod fitting;
 mod messages;
 mod write;
 
