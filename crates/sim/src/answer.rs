@@ -426,6 +426,18 @@ mod tests {
         "generationConfig":{"stopSequences":["x"],"maxOutputTokens":2000,"temperature":0.5,"topK":"40",
         "thinkingConfig":{"includeThoughts":true,"thinkingBudget":-1}}}"#;
 
+    const BEDROCK: &str = r#"{"system":[{"text":"s"},{"cachePoint":{"type":"default","ttl":"1h"}}],"messages":[
+        {"role":"user","content":[{"text":"use t [[sim:tokens=9]] é"},{"image":{"format":"png","source":{"bytes":"aGVsbG8="}}},
+        {"document":{"format":"pdf","name":"a (1)","source":{"bytes":"aGVsbG8="}}}]},
+        {"role":"assistant","content":[{"text":"ok"},{"toolUse":{"toolUseId":"a","name":"t","input":{"x":[1,null]}}}]},
+        {"role":"user","content":[{"toolResult":{"toolUseId":"a","content":[{"text":"r"},{"json":{"d":1}}],"status":"success"}},
+        {"text":"use t"}]}],"toolConfig":{"tools":[{"toolSpec":{"name":"t","description":"d","strict":false,"inputSchema":
+        {"json":{"type":"object","required":["n"],"properties":{"n":{"type":"number","minimum":-3}}}}}}],"toolChoice":{"auto":{}}},
+        "inferenceConfig":{"maxTokens":2000,"temperature":0.5,"topP":0.9,"stopSequences":["x"]},"requestMetadata":{"a":"b"},
+        "additionalModelRequestFields":{"thinking":{"type":"enabled","budget_tokens":1024}},
+        "additionalModelResponseFieldPaths":["/stop_sequence"],"serviceTier":{"type":"default"},"outputConfig":{"textFormat":
+        {"type":"json_schema","structure":{"jsonSchema":{"schema":"{\"type\":\"object\",\"additionalProperties\":false}"}}}}}"#;
+
     fn answer(state: &Arc<State>, dialect: Dialect, bytes: &[u8]) -> Answer {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -436,7 +448,11 @@ mod tests {
         let line = Line::default();
         let now = Timestamp::from_micros(0);
         let endpoint = Endpoint::Chat;
-        let (headers, path, query) = (&headers, "/v1beta/models/large:generateContent", None);
+        let path = match dialect {
+            Dialect::BedrockConverse => "/model/large/converse",
+            _ => "/v1beta/models/large:generateContent",
+        };
+        let (headers, query) = (&headers, None);
         call(&Call { state, line: &line, dialect, endpoint, headers, path, query, now, id: 1 }, bytes)
     }
 
@@ -453,6 +469,7 @@ mod tests {
         assert_eq!(status(&answer(&state, Dialect::OpenaiChat, OPENAI.as_bytes())), 200);
         assert_eq!(status(&answer(&state, Dialect::Anthropic, ANTHROPIC.as_bytes())), 200);
         assert_eq!(status(&answer(&state, Dialect::Gemini, GEMINI.as_bytes())), 200);
+        assert_eq!(status(&answer(&state, Dialect::BedrockConverse, BEDROCK.as_bytes())), 200);
     }
 
     proptest! {
@@ -472,6 +489,7 @@ mod tests {
                 Dialect::OpenaiChat => OPENAI,
                 Dialect::Anthropic => ANTHROPIC,
                 Dialect::Gemini => GEMINI,
+                Dialect::BedrockConverse => BEDROCK,
             };
             let mut bytes = base.as_bytes().to_vec();
             let from = at.index(bytes.len());

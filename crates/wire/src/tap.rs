@@ -17,7 +17,7 @@ pub(crate) enum Verdict {
     Pass,
     /// It does not pass; the stream goes on.
     Withhold,
-    /// It passes with what comes next, or with the end.
+    /// It passes with what comes next, or with the end of a complete stream.
     Hold,
     /// It passes and is the last.
     PassAndEnd,
@@ -179,7 +179,9 @@ impl<W: Watch> Pipe for Tap<W> {
     fn end(&mut self, out: &mut Vec<Bytes>) {
         if !self.over && self.held.trim_ascii().is_empty() {
             self.watch.end();
-            out.extend(self.late.take());
+            if self.watch.facts().terminal {
+                out.extend(self.late.take());
+            }
         }
     }
 

@@ -294,7 +294,7 @@ fn read_base_url(
     }
     let url = kind.base_url?.trim_end_matches('/');
     let in_region = usual_url(url, region.or_else(|| usual_region(environment)).as_deref());
-    if in_region.is_none() {
+    if in_region.is_none() && section.node(&REGION).is_none() {
         report
             .error("missing_key", section.span.clone(), format!("kind \"{}\" needs a `region`", kind.name))
             .absent()

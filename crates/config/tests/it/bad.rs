@@ -46,9 +46,9 @@ url = "redis://cache:6379"
 [auth]
 mode = "keys"
 secret = "env:SECRET"
-[providers.bedrock]
-kind = "bedrock"
-region = "eu-west-1"
+[providers.vertex]
+kind = "vertex"
+project = "wells"
 [routes.chat]
 strategy = "cheapest"
 targets = ["openai/gpt-5-mini"]
@@ -99,6 +99,26 @@ models = "small"
 timeouts = 30
 prices.small = { input = true, output = "free" }
 max_connections = "many"
+"#,
+    ),
+    (
+        "regions that are missing, wrong or of no use",
+        r#"
+[providers.nowhere]
+kind = "bedrock"
+api_key = "literal:x"
+[providers.wrong]
+kind = "bedrock"
+api_key = "literal:x"
+region = "eu.example.com/"
+[providers.own]
+kind = "bedrock"
+api_key = "literal:x"
+region = "eu-west-1"
+base_url = "https://vpce-1.bedrock-runtime.eu-west-1.vpce.amazonaws.com"
+[providers.openai]
+kind = "openai"
+region = "eu-west-1"
 "#,
     ),
     (

@@ -29,6 +29,26 @@ fn without_a_file_providers_come_from_their_usual_keys_and_the_simulator_is_ther
 }
 
 #[test]
+fn an_address_that_names_a_region_gets_it_from_the_file_or_from_where_aws_has_it() {
+    let address = |settings: &Settings, name: &str| settings.providers[name].base_url.clone().unwrap();
+    let in_region = |region: &str| format!("https://bedrock-runtime.{region}.amazonaws.com");
+    let key = FixedEnvironment::new().with_var("AWS_BEARER_TOKEN_BEDROCK", "bedrock-api-key-private");
+    assert_eq!(detect(&key).providers.len(), 1, "nobody said which region");
+    let usual = key.with_var("AWS_DEFAULT_REGION", "eu-central-1");
+    assert_eq!(address(&detect(&usual), "bedrock"), in_region("eu-central-1"));
+    let nearer = usual.with_var("AWS_REGION", "us-west-2");
+    assert_eq!(address(&detect(&nearer), "bedrock"), in_region("us-west-2"));
+    let text =
+        "[providers.a]\nkind = \"bedrock\"\n[providers.b]\nkind = \"bedrock\"\nregion = \"ap-south-1\"\n";
+    let loaded = load(Path::new("stepwell.toml"), text, &nearer).unwrap();
+    assert_eq!(loaded.warnings, []);
+    assert_eq!(address(&loaded.settings, "a"), in_region("us-west-2"));
+    assert_eq!(address(&loaded.settings, "b"), in_region("ap-south-1"));
+    let key = loaded.settings.providers["b"].api_key.as_ref().unwrap();
+    assert_eq!(key.expose(), "bedrock-api-key-private", "a region of the vendor's is at the vendor");
+}
+
+#[test]
 fn a_file_that_names_providers_has_those_and_no_others() {
     let loaded = read("[providers.sim]\nkind = \"sim\"").unwrap();
     assert_eq!(loaded.settings.providers.len(), 1);

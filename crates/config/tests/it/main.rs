@@ -11,11 +11,12 @@ use std::path::Path;
 
 use stepwell_config::{FixedEnvironment, Loaded, Problem, load};
 
-/// An environment with the two usual keys and a file with a third.
+/// An environment with three usual keys and a file with a fourth. Nothing in it says a region.
 fn environment() -> FixedEnvironment {
     FixedEnvironment::new()
         .with_var("OPENAI_API_KEY", "sk-openai-private")
         .with_var("ANTHROPIC_API_KEY", "sk-ant-private")
+        .with_var("AWS_BEARER_TOKEN_BEDROCK", "bedrock-api-key-private")
         .with_file("/run/secrets/anthropic", "sk-file-private\n")
 }
 

@@ -58,6 +58,9 @@ impl Reply {
 
     /// The events of a stream: name and data.
     pub(crate) fn events(&self) -> Vec<(String, String)> {
+        if self.header("content-type") == Some("application/vnd.amazon.eventstream") {
+            return frames(&self.body);
+        }
         let text = self.text().replace("\r\n", "\n");
         let blocks = text.split_terminator("\n\n").filter(|block| !block.starts_with(':'));
         let field = |block: &str, name: &str| {
@@ -75,10 +78,14 @@ impl Reply {
             Dialect::OpenaiChat => events[at].1 == "[DONE]",
             Dialect::Anthropic => events[at].0 == "message_stop" || data[at]["type"] == "message_stop",
             Dialect::Gemini => data[at]["candidates"][0]["finishReason"].is_string(),
+            Dialect::BedrockConverse => events[at].0 == "metadata",
         };
+        // What a client of Bedrock's may take for the end comes before it.
+        let stops = events.iter().any(|(name, _)| name == "messageStop");
         let is_error = |at: usize| match dialect {
             Dialect::OpenaiChat | Dialect::Gemini => data[at]["error"].is_object(),
             Dialect::Anthropic => events[at].0 == "error" && data[at]["type"] == "error",
+            Dialect::BedrockConverse => events[at].0.ends_with("Exception") && !stops,
         };
         let terminals = (0..events.len()).filter(|at| is_terminal(*at)).count();
         let errors = (0..events.len()).filter(|at| is_error(*at)).count();
@@ -98,6 +105,7 @@ impl Reply {
                 Dialect::OpenaiChat => &body["choices"][0]["message"]["content"],
                 Dialect::Anthropic => &body["content"][0]["text"],
                 Dialect::Gemini => &body["candidates"][0]["content"]["parts"][0]["text"],
+                Dialect::BedrockConverse => &body["output"]["message"]["content"][0]["text"],
             };
             return text.as_str().unwrap_or_default().to_owned();
         }
@@ -106,13 +114,42 @@ impl Reply {
         let text = |data: Value| {
             let text = match dialect {
                 Dialect::OpenaiChat => &data["choices"][0]["delta"]["content"],
-                Dialect::Anthropic => &data["delta"]["text"],
+                Dialect::Anthropic | Dialect::BedrockConverse => &data["delta"]["text"],
                 Dialect::Gemini => &data["candidates"][0]["content"]["parts"][0]["text"],
             };
             text.as_str().unwrap_or_default().to_owned()
         };
         pieces.map(text).collect()
     }
+}
+
+/// The frames of AWS's event stream: the type of each event or exception, and its payload. The last may be torn. Checksums are
+/// for AWS's own SDK to verify (`tests/sdk/test_bedrock.py`).
+fn frames(mut bytes: &[u8]) -> Vec<(String, String)> {
+    let mut frames = Vec::new();
+    let number = |at: &[u8]| u32::from_be_bytes(*at.first_chunk().unwrap()) as usize;
+    while bytes.len() >= 16 && bytes.len() >= number(bytes) {
+        let (frame, rest) = bytes.split_at(number(bytes));
+        bytes = rest;
+        let (mut headers, payload) = frame[12..frame.len() - 4].split_at(number(&frame[4..]));
+        let mut kind = String::new();
+        while let Some((length, rest)) = headers.split_first() {
+            let (name, rest) = rest.split_at(usize::from(*length));
+            let length = usize::from(u16::from_be_bytes([rest[1], rest[2]]));
+            let (value, rest) = rest[3..].split_at(length);
+            if matches!(name, b":event-type" | b":exception-type") {
+                kind = String::from_utf8(value.to_vec()).unwrap();
+            }
+            headers = rest;
+        }
+        frames.push((kind, String::from_utf8(payload.to_vec()).unwrap()));
+    }
+    frames
+}
+
+/// An error's message, wherever its dialect has it.
+pub(crate) fn message_of(body: &Value) -> &str {
+    body["error"]["message"].as_str().or(body["message"].as_str()).unwrap_or_default()
 }
 
 /// What an error says in our words, wherever its dialect has them: code, call and docs.
@@ -208,17 +245,23 @@ pub(crate) const fn path_of(dialect: Dialect) -> &'static str {
         Dialect::OpenaiChat => "/v1/chat/completions",
         Dialect::Anthropic => "/v1/messages",
         Dialect::Gemini => "/v1beta/models/oai/small:generateContent",
+        Dialect::BedrockConverse => "/model/oai%2Fsmall/converse",
     }
 }
 
 /// The path and the body of a [`question`] as they are sent.
 pub(crate) fn sent(dialect: Dialect, question: &Value) -> (String, String) {
-    if dialect != Dialect::Gemini {
+    if BY_BODY.contains(&dialect) {
         return (path_of(dialect).to_owned(), question.to_string());
     }
     let mut body = question.clone();
     let fields = body.as_object_mut().unwrap();
     let (model, stream) = (fields.remove("model").unwrap(), fields.remove("stream").unwrap());
+    if dialect == Dialect::BedrockConverse {
+        let operation = if stream == true { "converse-stream" } else { "converse" };
+        let model = model.as_str().unwrap().replace('/', "%2F");
+        return (format!("/model/{model}/{operation}"), body.to_string());
+    }
     let method = if stream == true { "streamGenerateContent?alt=sse" } else { "generateContent" };
     (format!("/v1beta/models/{}:{method}", model.as_str().unwrap()), body.to_string())
 }
@@ -235,6 +278,14 @@ pub(crate) const fn headers_of(dialect: Dialect) -> &'static [(&'static str, &'s
             ("anthropic-version", "2023-06-01"),
         ],
         Dialect::Gemini => &[("content-type", "application/json"), ("x-goog-api-key", "sk-of-the-client")],
+        Dialect::BedrockConverse => &[
+            ("content-type", "application/json"),
+            (
+                "authorization",
+                "AWS4-HMAC-SHA256 Credential=sk-of-the-client/20261121/us-east-1/bedrock/aws4_request",
+            ),
+            ("x-amz-date", "20261121T120000Z"),
+        ],
     }
 }
 
@@ -250,6 +301,14 @@ pub(crate) fn question(dialect: Dialect, model: &str, stream: bool, text: &str) 
                 "stream": stream,
                 "contents": [{"role": "user", "parts": [{"text": text}]}],
                 "generationConfig": {"maxOutputTokens": 4_000},
+            });
+        }
+        Dialect::BedrockConverse => {
+            return serde_json::json!({
+                "model": model,
+                "stream": stream,
+                "messages": [{"role": "user", "content": [{"text": text}]}],
+                "inferenceConfig": {"maxTokens": 4_000},
             });
         }
     };

@@ -67,6 +67,25 @@ impl Got {
         text.split_terminator("\n\n").map(|block| (field(block, "event: "), field(block, "data: "))).collect()
     }
 
+    /// The frames of a stream of Bedrock's: the type of each, and its payload. What is torn at the end is left out. That the
+    /// checksums are right is for `sdk/test_sim.py` to prove, with AWS's own SDK.
+    pub(crate) fn frames(&self) -> Vec<(String, Value)> {
+        let mut frames = Vec::new();
+        let mut bytes = self.body.as_slice();
+        let number = |at: &[u8]| u32::from_be_bytes(*at.first_chunk().unwrap()) as usize;
+        while bytes.len() >= 16 && bytes.len() >= number(bytes) {
+            let (frame, rest) = bytes.split_at(number(bytes));
+            bytes = rest;
+            let (headers, payload) = frame[12..frame.len() - 4].split_at(number(&frame[4..]));
+            // The type is the first header's value.
+            let name = usize::from(headers[0]);
+            let length = usize::from(headers[name + 3]);
+            let kind = String::from_utf8(headers[name + 4..name + 4 + length].to_vec()).unwrap();
+            frames.push((kind, serde_json::from_slice(payload).unwrap_or(Value::Null)));
+        }
+        frames
+    }
+
     /// The data of a stream's events, as JSON, but for `[DONE]`.
     pub(crate) fn data(&self) -> Vec<Value> {
         let events = self.events().into_iter().map(|(_, data)| data).filter(|data| data != "[DONE]");
@@ -174,6 +193,23 @@ impl Server {
         self.send("POST", &format!("/v1beta/models/{call}"), &all, &body.to_string()).await
     }
 
+    pub(crate) async fn bedrock(&self, body: &Value) -> Got {
+        self.bedrock_with(&[], "small/converse", body).await.unwrap()
+    }
+
+    /// Asks a model for something: `small/converse-stream`.
+    pub(crate) async fn bedrock_with(
+        &self,
+        headers: &[(&str, &str)],
+        call: &str,
+        body: &Value,
+    ) -> Result<Got, NoAnswer> {
+        let mut all =
+            vec![("authorization", "Bearer bedrock-api-key-test"), ("content-type", "application/json")];
+        all.extend_from_slice(headers);
+        self.send("POST", &format!("/model/{call}"), &all, &body.to_string()).await
+    }
+
     /// Waits until so many requests have ended, and tells of the last.
     pub(crate) async fn ended(&self, requests: u64) -> OracleEntry {
         let wait = async {
@@ -194,6 +230,11 @@ pub(crate) fn chat(text: &str) -> Value {
 /// A plain request in Anthropic's dialect.
 pub(crate) fn message(text: &str) -> Value {
     json!({"model": "small", "max_tokens": 100, "messages": [{"role": "user", "content": text}]})
+}
+
+/// A plain request in Bedrock's dialect.
+pub(crate) fn converse(text: &str) -> Value {
+    json!({"messages": [{"role": "user", "content": [{"text": text}]}]})
 }
 
 /// A plain request in Gemini's dialect.

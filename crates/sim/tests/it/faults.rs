@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use stepwell_sim::{Ended, Fault, Scripted, SimOptions, Timing};
 use stepwell_types::Dialect;
 
-use crate::client::{Got, NoAnswer, Server, chat, content, message, start, start_with, with};
+use crate::client::{Got, NoAnswer, Server, chat, content, converse, message, start, start_with, with};
 
 async fn ask(server: &Server, dialect: Dialect, stream: bool, fault: &str) -> Result<Got, NoAnswer> {
     let text = "draw water [[sim:tokens=8]]";
@@ -16,6 +16,10 @@ async fn ask(server: &Server, dialect: Dialect, stream: bool, fault: &str) -> Re
         Dialect::Gemini => {
             let call = if stream { "small:streamGenerateContent?alt=sse" } else { "small:generateContent" };
             server.gemini_with(&fault, call, &content(text)).await
+        }
+        Dialect::BedrockConverse => {
+            let call = if stream { "small/converse-stream" } else { "small/converse" };
+            server.bedrock_with(&fault, call, &converse(text)).await
         }
     }
 }
@@ -31,6 +35,9 @@ fn looks_whole(dialect: Dialect, stream: bool, got: &Got) -> bool {
         (true, Dialect::OpenaiChat) => text.ends_with("data: [DONE]\n\n") && !text.contains("garbage"),
         (true, Dialect::Anthropic) => text.contains("event: message_stop") && !text.contains("garbage"),
         (true, Dialect::Gemini) => text.contains("\"finishReason\"") && !text.contains("garbage"),
+        (true, Dialect::BedrockConverse) => {
+            !text.contains("garbage") && got.frames().last().is_some_and(|(kind, _)| kind == "metadata")
+        }
     }
 }
 
@@ -218,6 +225,50 @@ async fn a_stream_of_gemini_breaks_in_its_own_shapes() {
     }
     let got = ask(&server, Dialect::Gemini, true, "cut 3").await.unwrap();
     assert!(!got.complete && got.data().len() == 3);
+}
+
+#[tokio::test]
+async fn a_stream_of_bedrock_breaks_in_its_own_shapes() {
+    let server = start().await;
+    let message = "The service is temporarily unable to handle the request.";
+    let got = ask(&server, Dialect::BedrockConverse, true, "stream-error").await.unwrap();
+    let kinds: Vec<_> = got.frames().into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(kinds, ["messageStart", "serviceUnavailableException"]);
+    assert_eq!(got.frames()[1].1, json!({"message": message}));
+    assert_eq!(server.ended(1).await.billed.as_nanos(), 0);
+    let got = ask(&server, Dialect::BedrockConverse, false, "stream-error").await.unwrap();
+    assert_eq!((got.status.as_u16(), got.json()), (503, json!({"message": message})));
+    let got = ask(&server, Dialect::BedrockConverse, true, "truncate 3").await.unwrap();
+    assert!(!got.complete && got.frames().len() == 3);
+    let length: usize = got.body.len();
+    let whole: usize = got.frames().len() * 16;
+    assert!(length > whole, "the beginning of a fourth is there");
+    let got = ask(&server, Dialect::BedrockConverse, true, "garbage 3").await.unwrap();
+    assert_eq!(got.frames()[3], ("contentBlockDelta".to_owned(), Value::Null));
+}
+
+#[tokio::test]
+async fn error_statuses_of_bedrock_name_their_exception_in_a_header() {
+    let server = start().await;
+    for (status, name) in [
+        (400, "ValidationException"),
+        (403, "AccessDeniedException"),
+        (404, "ResourceNotFoundException"),
+        (408, "ModelTimeoutException"),
+        (424, "ModelErrorException"),
+        (500, "InternalServerException"),
+        (503, "ServiceUnavailableException"),
+    ] {
+        let got = ask(&server, Dialect::BedrockConverse, false, &format!("status {status}")).await.unwrap();
+        assert_eq!(
+            (got.status.as_u16(), got.headers["x-amzn-errortype"].as_bytes()),
+            (status, name.as_bytes())
+        );
+        assert!(got.json()["message"].is_string() && got.json().as_object().unwrap().len() == 1);
+    }
+    let got =
+        ask(&server, Dialect::BedrockConverse, true, "status 429 ModelNotReadyException").await.unwrap();
+    assert_eq!(got.headers["x-amzn-errortype"], "ModelNotReadyException");
 }
 
 #[tokio::test]

@@ -48,11 +48,6 @@ impl Watch for Eye {
         Ok(Verdict::Pass)
     }
 
-    /// The stream ended without its usage: it is not complete, but what was held has passed.
-    fn end(&mut self) {
-        self.facts.committed |= std::mem::take(&mut self.holds);
-    }
-
     fn facts(&self) -> &Facts {
         &self.facts
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use stepwell_types::Dialect;
 
 /// What clients name, the plain ones more often than the routes whose first target never answers.
-const MODELS: [&str; 10] = [
+const MODELS: [&str; 12] = [
     "openai/small",
     "openai/small",
     "openai/large",
@@ -19,6 +19,8 @@ const MODELS: [&str; 10] = [
     "anthropic/large",
     "gemini/small",
     "gemini/large",
+    "bedrock/small",
+    "bedrock/large",
     "fall-to-anthropic",
     "fall-to-openai",
 ];
@@ -56,6 +58,7 @@ pub(super) fn any(random: &mut fastrand::Rng, number: usize, host: &str) -> Plan
         Dialect::OpenaiChat => ("/v1/chat/completions".to_owned(), openai(random, streamed)),
         Dialect::Anthropic => ("/v1/messages".to_owned(), anthropic(random, streamed)),
         Dialect::Gemini => gemini(random, streamed),
+        Dialect::BedrockConverse => bedrock(random, streamed),
     };
     let request = Request::post(path)
         .header("host", host)
@@ -122,6 +125,21 @@ fn gemini(random: &mut fastrand::Rng, streamed: bool) -> (String, Value) {
     (format!("/v1beta/models/{}:{method}", model(random)), body)
 }
 
+fn bedrock(random: &mut fastrand::Rng, streamed: bool) -> (String, Value) {
+    let operation = if streamed { "converse-stream" } else { "converse" };
+    let mut body = json!({
+        "system": [{"text": background()}],
+        "messages": [{"role": "user", "content": [{"text": text(random)}]}],
+        "inferenceConfig": {"maxTokens": random.u32(4..200)},
+    });
+    if random.bool() {
+        let point =
+            json!({"cachePoint": {"type": "default", "ttl": if random.bool() { "1h" } else { "5m" }}});
+        body["system"].as_array_mut().unwrap().push(point);
+    }
+    (format!("/model/{}/{operation}", model(random).replace('/', "%2F")), body)
+}
+
 fn model(random: &mut fastrand::Rng) -> &'static str {
     MODELS[random.usize(..MODELS.len())]
 }
@@ -155,6 +173,7 @@ pub(super) fn is_complete(dialect: Dialect, stream: &[u8]) -> bool {
         Dialect::OpenaiChat => holds(stream, b"data: [DONE]\n\n"),
         Dialect::Anthropic => holds(stream, b"event: message_stop\n"),
         Dialect::Gemini => holds(stream, b"\"finishReason\":"),
+        Dialect::BedrockConverse => holds(stream, b":event-type\x07\x00\x08metadata"),
     }
 }
 
@@ -163,6 +182,7 @@ pub(super) fn has_error(dialect: Dialect, stream: &[u8]) -> bool {
     match dialect {
         Dialect::OpenaiChat | Dialect::Gemini => holds(stream, b"data: {\"error\":"),
         Dialect::Anthropic => holds(stream, b"event: error\n"),
+        Dialect::BedrockConverse => holds(stream, b":exception-type"),
     }
 }
 
