@@ -7,9 +7,11 @@
 import os
 
 import anthropic
+import boto3
 import google.genai
 import openai
 import pytest
+from botocore.config import Config
 from audit import audit
 from stack import CLIENT_KEY, Stack, binary
 
@@ -51,10 +53,10 @@ def only_through_stepwell(request, stack):
         pytest.skip("the simulator alone has no gateway")
 
 
-@pytest.fixture(params=["oai", "ant", "gem"])
+@pytest.fixture(params=["oai", "ant", "gem", "bed"])
 def provider(request, stack):
     """The provider's dialect: with each SDK, all."""
-    own = {"test_openai": "oai", "test_gemini": "gem"}.get(request.module.__name__, "ant")
+    own = {"test_openai": "oai", "test_gemini": "gem", "test_bedrock": "bed"}.get(request.module.__name__, "ant")
     if stack.direct and request.param != own:
         pytest.skip("the simulator alone does not translate")
     return request.param
@@ -102,6 +104,26 @@ def gem(stack):
     """A client of Google's. Its replies have the headers in them: see `kept` in the tests."""
     with google.genai.Client(api_key=CLIENT_KEY, http_options={"base_url": stack.api_url}) as client:
         yield client
+
+
+@pytest.fixture
+def bed(stack, made):
+    """A client of AWS's, with credentials of nobody: it signs its requests, and nobody checks that."""
+    client = boto3.client(
+        "bedrock-runtime",
+        endpoint_url=stack.api_url,
+        region_name="us-east-1",
+        aws_access_key_id=CLIENT_KEY,
+        aws_secret_access_key="secret",
+        config=Config(retries={"max_attempts": 0}, parameter_validation=True),
+    )
+
+    def keep(http_response, **_):
+        remember(made, http_response)
+
+    client.meta.events.register("needs-retry.bedrock-runtime", lambda response, **_: response and keep(response[0]))
+    yield client
+    client.close()
 
 
 @pytest.fixture

@@ -107,10 +107,11 @@ pub(crate) struct Stepwell {
 }
 
 impl Stepwell {
-    /// Starts it. `server` are lines of `[server]`, `rest` is the rest of the config file.
+    /// Starts it. `server` are lines of `[server]`, `rest` is the rest of the config file. Beside it lies the file `key`.
     pub(crate) async fn start(server: &str, rest: &str) -> Self {
         let dir = TestDir::new("server");
         std::fs::write(dir.path().join("stepwell.toml"), config(server, rest)).unwrap();
+        std::fs::write(dir.path().join("key"), "key-of-many").unwrap();
         Self::start_in(dir).await
     }
 
