@@ -1,6 +1,6 @@
 """The vendors' own SDKs, current versions, against a running simulator.
 
-    python3 -m venv /tmp/simvenv && /tmp/simvenv/bin/pip install openai anthropic google-genai pytest
+    python3 -m venv /tmp/simvenv && /tmp/simvenv/bin/pip install openai anthropic google-genai boto3 pytest
     cargo run -p stepwell-sim --example sim -- 127.0.0.1:7099
     SIM_URL=http://127.0.0.1:7099 /tmp/simvenv/bin/pytest crates/sim/tests/sdk/test_sim.py
 
@@ -13,11 +13,15 @@ import os
 import urllib.request
 
 import anthropic
+import boto3
 import google.genai
 import httpx2
 import openai
 import pydantic
 import pytest
+from botocore.config import Config
+from botocore.eventstream import ChecksumMismatch
+from botocore.exceptions import ClientError, EventStreamError
 from google.genai import errors, types
 
 URL = os.environ.get("SIM_URL", "http://127.0.0.1:7099")
@@ -560,3 +564,67 @@ def test_gemini_errors():
     assert caught.value.status == "UNAVAILABLE"
     blocked = client.models.generate_content(model="small", contents="[[refuse]]")
     assert blocked.prompt_feedback.block_reason == types.BlockedReason.PROHIBITED_CONTENT
+
+
+# Amazon Bedrock's Converse, with AWS's SDK: it verifies both checksums of every frame.
+
+
+def bed(key="sk-good"):
+    return boto3.client(
+        "bedrock-runtime",
+        endpoint_url=URL,
+        region_name="us-east-1",
+        aws_access_key_id=key,
+        aws_secret_access_key="secret",
+        config=Config(retries={"max_attempts": 0}),
+    )
+
+
+def said(text):
+    return [{"role": "user", "content": [{"text": text}]}]
+
+
+def test_bedrock_plain_and_streamed():
+    ask = dict(modelId="small", messages=said("hello well"), system=[{"text": "be brief"}])
+    whole = bed().converse(**ask)
+    text = whole["output"]["message"]["content"][0]["text"]
+    assert "hello well" in text and whole["stopReason"] == "end_turn"
+    events = list(bed().converse_stream(**ask)["stream"])
+    deltas = [event["contentBlockDelta"]["delta"] for event in events if "contentBlockDelta" in event]
+    assert "".join(delta["text"] for delta in deltas) == text
+    assert events[-1]["metadata"]["usage"] == whole["usage"]
+
+
+def test_bedrock_tools():
+    tools = [{"toolSpec": {"name": name, "inputSchema": {"json": WEATHER}}} for name in ("weather", "forecast")]
+    ask = dict(modelId="small", toolConfig={"tools": tools})
+    reply = bed().converse(messages=said("use weather and forecast"), **ask)
+    calls = [block["toolUse"] for block in reply["output"]["message"]["content"]]
+    assert [call["name"] for call in calls] == ["weather", "forecast"]
+    for call in calls:
+        check_weather(call["input"])
+    results = [{"toolResult": {"toolUseId": call["toolUseId"], "content": [{"text": "mild"}]}} for call in calls]
+    messages = [
+        *said("use weather and forecast"), reply["output"]["message"], {"role": "user", "content": results}
+    ]
+    reply = bed().converse(messages=messages, **ask)
+    assert reply["output"]["message"]["content"][0]["text"] == "The tools answered: mild; mild."
+
+
+def test_bedrock_errors():
+    cases = [
+        (bed(), "small", "[[fault:rate-limit 3]]", 429, "ThrottlingException"),
+        (bed(), "small", "[[fault:status 503]]", 503, "ServiceUnavailableException"),
+        (bed(), "gone", "x", 404, "ResourceNotFoundException"),
+        (bed("sk-bad"), "small", "x", 403, "AccessDeniedException"),
+    ]
+    for client, model, text, status, name in cases:
+        with pytest.raises(ClientError) as caught:
+            client.converse(modelId=model, messages=said(text))
+        response = caught.value.response
+        assert (response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Code"]) == (status, name)
+    with pytest.raises(EventStreamError) as caught:
+        list(bed().converse_stream(modelId="small", messages=said("x [[fault:stream-error 4]]"))["stream"])
+    assert caught.value.response["Error"]["Code"] == "serviceUnavailableException"
+    with pytest.raises(ChecksumMismatch):
+        list(bed().converse_stream(modelId="small", messages=said("x [[fault:garbage-sse 4]]"))["stream"])
