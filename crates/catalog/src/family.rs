@@ -2,6 +2,7 @@
 
 /// What a model does differently.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each flag stands for itself: any may come with any")]
 pub struct ModelQuirks {
     /// It thinks by a budget of tokens only: Claude before 4.6 knows neither effort alone nor adaptive thinking, Gemini
     /// before 3 knows no levels.

@@ -348,7 +348,7 @@ pub(crate) fn check_error(dialect: Dialect, reply: &Reply, code: Code, seen: &st
         Dialect::Anthropic => assert_eq!(body["type"], "error", "{seen}"),
         Dialect::Gemini => assert_eq!(error["code"], reply.status, "{seen}"),
         Dialect::BedrockConverse => {
-            assert!(body["__type"].as_str().unwrap().ends_with("Exception"), "{seen}")
+            assert!(body["__type"].as_str().unwrap().ends_with("Exception"), "{seen}");
         }
     }
     assert_eq!(reply.header("content-type"), Some("application/json"), "{seen}");

@@ -215,7 +215,6 @@ fn tool_use<'j>(
         turn.prompt.json(input);
     }
     turn.calls.push(id);
-    turn.has_tools = true;
     Ok(())
 }
 
@@ -253,7 +252,6 @@ fn tool_result<'j>(
     }
     turn.prompt.results.push(result);
     turn.results.push(id);
-    turn.has_tools = true;
     Ok(())
 }
 

@@ -3,9 +3,9 @@
 /// CRC-32 as ISO 3309 has it, a table of its remainders by byte.
 const TABLE: [u32; 256] = {
     let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let mut remainder = byte as u32;
+    let (mut byte, mut value) = (0, 0);
+    while byte < table.len() {
+        let mut remainder: u32 = value;
         let mut bit = 0;
         while bit < 8 {
             remainder = if remainder & 1 == 1 { (remainder >> 1) ^ 0xedb8_8320 } else { remainder >> 1 };
@@ -13,6 +13,7 @@ const TABLE: [u32; 256] = {
         }
         table[byte] = remainder;
         byte += 1;
+        value += 1;
     }
     table
 };

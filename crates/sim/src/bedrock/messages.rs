@@ -28,8 +28,6 @@ pub(super) struct Turn<'t, 'j> {
     pub(super) has_text: bool,
     /// Whether it has a document.
     pub(super) has_document: bool,
-    /// Whether it calls tools or has results of tools.
-    pub(super) has_tools: bool,
 }
 
 /// Reads the operator's instructions.
@@ -102,10 +100,10 @@ pub(super) fn read<'j>(
             results: Vec::new(),
             has_text: false,
             has_document: false,
-            has_tools: false,
         };
         content(&read, &path, &mut turn)?;
-        if turn.has_tools && !configured {
+        let has_tools = !turn.calls.is_empty() || !turn.results.is_empty();
+        if has_tools && !configured {
             return Err(path.rule(
                 "The toolConfig field must be defined when using toolUse and toolResult content blocks.",
             ));

@@ -165,23 +165,23 @@ pub(super) fn parts<'a>(
     let mut parts: Vec<Part<'a>> = Vec::with_capacity(blocks.len());
     for (item, whole) in blocks.into_iter().enumerate() {
         let at = At { base, item };
-        match &whole.value.cache_point {
-            Some(point) if mark(parts.last_mut(), point.mark()) => {}
-            _ => part(whole, at, &mut parts, extra)?,
+        let point = whole.value.cache_point.as_ref();
+        let is_mark =
+            point.is_some_and(|point| parts.last_mut().is_some_and(|part| mark(part, point.mark())));
+        if !is_mark {
+            part(whole, at, &mut parts, extra)?;
         }
     }
     Ok(parts)
 }
 
-/// Marks the prompt up to a part for the cache. False where there is no part that could be marked.
-fn mark(part: Option<&mut Part<'_>>, mark: CacheMark) -> bool {
-    let Some(
-        Part::Text { cache, .. }
-        | Part::Image { cache, .. }
-        | Part::Document { cache, .. }
-        | Part::ToolCall { cache, .. }
-        | Part::ToolResult { cache, .. },
-    ) = part
+/// Marks the prompt up to a part for the cache. False where it is no part that could be marked.
+fn mark(part: &mut Part<'_>, mark: CacheMark) -> bool {
+    let (Part::Text { cache, .. }
+    | Part::Image { cache, .. }
+    | Part::Document { cache, .. }
+    | Part::ToolCall { cache, .. }
+    | Part::ToolResult { cache, .. }) = part
     else {
         return false;
     };

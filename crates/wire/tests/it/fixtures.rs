@@ -1,6 +1,7 @@
 //! The fixtures: `fixtures/<dialect>/<endpoint>/<case>.{request.json,reply.json,error.json,sse,jsonl}`. Which cases each dialect
 //! must have is for `representable` to say.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -150,7 +151,7 @@ pub(crate) fn readable(dialect: Dialect, stream: &[u8]) -> String {
     }
     let mut text = String::new();
     let show = &mut |frame: stepwell_wire::framing::Frame<'_>| {
-        text.push_str(&format!("{} {}\n", frame.event.unwrap(), frame.data));
+        writeln!(text, "{} {}", frame.event.unwrap(), frame.data).unwrap();
         Ok(())
     };
     Splitter::new(Framing::EventStream).push(stream, show).expect("it is a stream of frames");

@@ -3,6 +3,7 @@
 //! Bedrock refuses a conversation in which tools were called unless it offers some, and has no word for calling none.
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolConfiguration.html>
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::Losses;
@@ -32,7 +33,9 @@ pub(super) fn write(request: &mut Object<'_>, chat: &Chat<'_>, losses: &mut Loss
         config.array("tools", |tools| {
             if chat.tools.is_empty() {
                 losses.note("/tools");
-                used.iter().for_each(|name| write_used(tools, name));
+                for name in used {
+                    write_used(tools, name);
+                }
             }
             for (index, tool) in chat.tools.iter().enumerate() {
                 write_tool(tools, tool, index, losses);
@@ -63,7 +66,7 @@ fn used<'c>(chat: &'c Chat<'_>) -> BTreeSet<&'c str> {
 
 /// The name of a tool as Bedrock takes it.
 pub(super) fn named(name: &str) -> String {
-    tool_name(name).map_or_else(|| stand_in(name), |name| name.into_owned())
+    tool_name(name).map_or_else(|| stand_in(name), Cow::into_owned)
 }
 
 /// Writes a tool that is there because it was called.

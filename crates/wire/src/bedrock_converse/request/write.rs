@@ -132,7 +132,9 @@ fn inference(request: &mut Object<'_>, chat: &Chat<'_>, quirks: Quirks, plan: &P
         }
         if !stop.is_empty() {
             config.array("stopSequences", |sequences| {
-                stop.iter().for_each(|stop| sequences.string(stop));
+                for stop in &stop {
+                    sequences.string(stop);
+                }
             });
         }
     });

@@ -158,8 +158,10 @@ impl Writer {
 
     /// The place of a block, which begins here if it has not: only a call of a tool says that it does.
     fn block(&mut self, out: &mut Vec<u8>, block: u32, kind: Kind) -> u64 {
-        let open = self.open.iter().find(|open| open.block == block && open.kind == kind);
-        open.map(|open| open.index).unwrap_or_else(|| self.begin(out, block, kind))
+        match self.open.iter().find(|open| open.block == block && open.kind == kind) {
+            Some(open) => open.index,
+            None => self.begin(out, block, kind),
+        }
     }
 
     /// Begins a block and ends those before it. A tool call that has not ended stays open: its arguments may go on, since
