@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod calls_bedrock;
+#[cfg(test)]
 mod calls_cancelled;
 #[cfg(test)]
 mod calls_commands;
