@@ -58,7 +58,7 @@ impl Framing {
 /// One event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Frame<'a> {
-    /// Its name, if it has one: the type of an event or an exception in AWS's event stream, or [`event_stream::ERROR`].
+    /// Its name, if it has one: the type of an event or of an exception in AWS's event stream, or `error`.
     pub event: Option<&'a str>,
     /// Its data; several `data` lines of a server-sent event are joined by a newline.
     pub data: &'a str,
