@@ -78,7 +78,7 @@ pub(crate) fn find(request: &RequestHead, snapshot: &Snapshot) -> Result<Door, R
         (path, &Method::POST) if names_a_method(path) => {
             Door::Call(of_gemini(&path[MODEL.len()..], request.query()).map_err(refused)?)
         }
-        (path, &Method::POST) if of_bedrock(path).is_some() => {
+        (path, &Method::POST) if path.starts_with(BEDROCK) => {
             Door::Call(of_bedrock(path).ok_or_else(|| nothing_here(path, &Method::POST, dialect))?)
         }
         (FOUNDATION_MODELS, &Method::GET) => Door::Models(dialect),

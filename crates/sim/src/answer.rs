@@ -292,9 +292,8 @@ impl Call<'_> {
         account.note(|row| row.status = 200);
         let tokens = ask.prompt.tokens();
         let body = match self.dialect {
-            Dialect::OpenaiChat | Dialect::Anthropic | Dialect::BedrockConverse => {
-                format!("{{\"input_tokens\":{tokens}}}").into_bytes()
-            }
+            Dialect::OpenaiChat | Dialect::Anthropic => format!("{{\"input_tokens\":{tokens}}}").into_bytes(),
+            Dialect::BedrockConverse => format!("{{\"inputTokens\":{tokens}}}").into_bytes(),
             Dialect::Gemini => gemini::reply::count(tokens),
         };
         let response = self.head(200, json_type(self.dialect), ReplyBody::Whole(Bytes::from(body)));

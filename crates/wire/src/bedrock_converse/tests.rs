@@ -12,15 +12,9 @@ use crate::chat::{Chat, Part, Role, Source, Thinking, Tool, ToolChoice, Turn};
 use crate::framing::event_stream;
 use crate::{Codec, Edits, Fault, Pipe, Quirks, codec, translate};
 
-const CLAUDE: Quirks = Quirks {
-    claude: true,
-    max_tokens_only: false,
-    no_developer_role: false,
-    no_stream_options: false,
-    thinking_by_budget: false,
-    signed_calls: false,
-    no_sampling: false,
-};
+fn claude() -> Quirks {
+    Quirks { claude: true, ..Quirks::default() }
+}
 
 fn written(chat: &Chat<'_>, quirks: Quirks) -> (Value, Vec<String>) {
     let written = BedrockConverse.write_request(chat, &Edits::default(), quirks).unwrap();
@@ -73,14 +67,14 @@ fn what_is_claudes_own_is_said_to_claude_and_to_no_other() {
         max_output_tokens: Some(8192),
         ..asked(vec![text("hi")])
     };
-    let (body, losses) = written(&ask(Thinking::Budget(2048)), CLAUDE);
+    let (body, losses) = written(&ask(Thinking::Budget(2048)), claude());
     let thinking = json!({"thinking": {"type": "enabled", "budget_tokens": 2048}});
     assert_eq!(body["additionalModelRequestFields"], thinking);
     assert_eq!(losses, ["/top_k"], "Claude takes none beside thinking");
-    let (body, losses) = written(&ask(Thinking::Off), CLAUDE);
+    let (body, losses) = written(&ask(Thinking::Off), claude());
     let fields = json!({"thinking": {"type": "disabled"}, "top_k": 40});
     assert_eq!((&body["additionalModelRequestFields"], losses), (&fields, vec![]));
-    let by_budget = Quirks { thinking_by_budget: true, ..CLAUDE };
+    let by_budget = Quirks { thinking_by_budget: true, ..claude() };
     let unlimited = Chat { max_output_tokens: None, ..ask(Thinking::Effort("low".to_owned())) };
     let (body, _) = written(&unlimited, by_budget);
     let budget = &body["additionalModelRequestFields"]["thinking"]["budget_tokens"];
@@ -94,7 +88,7 @@ fn what_is_claudes_own_is_said_to_claude_and_to_no_other() {
 
 #[test]
 fn no_limit_is_made_up_where_none_is_asked_for() {
-    let (body, _) = written(&asked(vec![text("hi")]), CLAUDE);
+    let (body, _) = written(&asked(vec![text("hi")]), claude());
     assert_eq!(body, json!({"messages": [{"role": "user", "content": [{"text": "hi"}]}]}));
 }
 
