@@ -154,9 +154,9 @@ fn no_blank_text_and_no_empty_message_is_sent() {
     ];
     let (body, _) = written(&Chat { turns, ..Chat::default() }, Quirks::default());
     assert_eq!(body.get("system"), None);
+    // Between turns of one side no other is left: they are one message.
     let messages = json!([
-        {"role": "user", "content": [{"text": "hi"}]},
-        {"role": "user", "content": [{"toolResult": {"toolUseId": "a", "content": []}}]},
+        {"role": "user", "content": [{"toolResult": {"toolUseId": "a", "content": []}}, {"text": "hi"}]},
     ]);
     assert_eq!(body["messages"], messages);
 }

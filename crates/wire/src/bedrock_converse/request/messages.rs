@@ -14,37 +14,66 @@ use crate::json::{Array, write_array};
 /// A turn and its place in the conversation.
 pub(super) type Placed<'c, 'a> = (usize, &'c Turn<'a>);
 
-/// Writes the messages of a conversation.
-pub(super) struct Messages<'w> {
-    pub(super) losses: &'w mut Losses,
+/// What one side says: its blocks as they are written, each with the mark behind it.
+#[derive(Debug)]
+struct Said {
+    is_assistant: bool,
+    /// Results of tools: models of Anthropic refuse them behind anything else.
+    results: Vec<Vec<u8>>,
+    others: Vec<Vec<u8>>,
+}
+
+/// Writes the messages of a conversation. Neighbours of one role are merged, since Bedrock wants the sides to take turns;
+/// turns of which nothing can be said are left out before that, since it refuses empty messages.
+pub(super) fn write(messages: &mut Array<'_>, spoken: &[Placed<'_, '_>], losses: &mut Losses) {
+    let mut writer = Messages { losses, documents: BTreeSet::new() };
+    let mut sides: Vec<Said> = Vec::with_capacity(spoken.len());
+    for placed in spoken {
+        let Said { is_assistant, results, others } = writer.turn(*placed);
+        if results.is_empty() && others.is_empty() {
+            continue;
+        }
+        match sides.last_mut().filter(|side| side.is_assistant == is_assistant) {
+            Some(side) => {
+                side.results.extend(results);
+                side.others.extend(others);
+            }
+            None => sides.push(Said { is_assistant, results, others }),
+        }
+    }
+    for side in sides {
+        messages.object(|message| {
+            message.string("role", if side.is_assistant { "assistant" } else { "user" });
+            message.array("content", |content| {
+                for block in side.results.iter().chain(&side.others) {
+                    content.item().extend_from_slice(block);
+                }
+            });
+        });
+    }
+}
+
+struct Messages<'w> {
+    losses: &'w mut Losses,
     /// The names of documents so far: no two may share one.
-    pub(super) documents: BTreeSet<String>,
+    documents: BTreeSet<String>,
 }
 
 impl Messages<'_> {
-    /// Writes the neighbouring turns of one side as one message, unless nothing of them can be said: Bedrock refuses empty
-    /// ones.
-    pub(super) fn message(&mut self, messages: &mut Array<'_>, group: &[Placed<'_, '_>]) {
-        let assistant = group.first().is_some_and(|(_, turn)| turn.role == Role::Assistant);
-        let mut said: Vec<(String, &Part<'_>)> = Vec::new();
-        for (turn, Turn { parts, .. }) in group {
-            let place = |(index, part)| (format!("/messages/{turn}/content/{index}"), part);
-            said.extend(parts.iter().enumerate().map(place));
+    fn turn(&mut self, (turn, Turn { role, parts }): Placed<'_, '_>) -> Said {
+        let is_assistant = *role == Role::Assistant;
+        let mut said = Said { is_assistant, results: Vec::new(), others: Vec::new() };
+        for (index, part) in parts.iter().enumerate() {
+            let mut block = Vec::new();
+            let at = format!("/messages/{turn}/content/{index}");
+            write_array(&mut block, |blocks| self.part(blocks, part, is_assistant, &at));
+            // Without the brackets: with the mark behind it, a part is two blocks.
+            let block = block.get(1..block.len() - 1).unwrap_or_default().to_vec();
+            let list =
+                if matches!(part, Part::ToolResult { .. }) { &mut said.results } else { &mut said.others };
+            list.extend(Some(block).filter(|block| !block.is_empty()));
         }
-        // Models of Anthropic refuse results of tools that stand behind anything else.
-        said.sort_by_key(|(_, part)| !matches!(part, Part::ToolResult { .. }));
-        let mut out = Vec::new();
-        write_array(&mut out, |blocks| {
-            for (at, part) in &said {
-                self.part(blocks, part, assistant, at);
-            }
-        });
-        if out.len() > "[]".len() {
-            messages.object(|message| {
-                message.string("role", if assistant { "assistant" } else { "user" });
-                message.key("content").extend_from_slice(&out);
-            });
-        }
+        said
     }
 
     /// Writes a part and the mark behind it. What Bedrock cannot be told, in a message of this side, is noted.

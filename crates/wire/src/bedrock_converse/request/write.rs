@@ -1,12 +1,12 @@
 //! Requests, written from the superset. Losses are named as OpenAI names the fields: whoever calls this dialect's writer
 //! speaks another one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 use stepwell_types::Code;
 
-use super::messages::{Messages, Placed};
+use super::messages::{self, Placed};
 use super::thinking::Plan;
 use super::tools;
 use crate::bedrock_converse::content::{is_blank, write_text};
@@ -52,13 +52,7 @@ pub(in crate::bedrock_converse) fn write(
     let plan = Plan::new(chat, edits, quirks, &mut losses);
     let mut body = Vec::with_capacity(1024);
     write_object(&mut body, |request| {
-        request.array("messages", |messages| {
-            let mut writer = Messages { losses: &mut losses, documents: BTreeSet::new() };
-            let is_assistant = |placed: &Placed<'_, '_>| placed.1.role == Role::Assistant;
-            for group in spoken.chunk_by(|one, next| is_assistant(one) == is_assistant(next)) {
-                writer.message(messages, group);
-            }
-        });
+        request.array("messages", |messages| messages::write(messages, &spoken, &mut losses));
         system(request, &instructions, &mut losses);
         inference(request, chat, quirks, &plan, &mut losses);
         tools::write(request, chat, &mut losses);
