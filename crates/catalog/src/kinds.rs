@@ -217,7 +217,17 @@ pub(crate) const KINDS: &[ProviderKind] = &[
             "https://docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference",
         )
     },
-    // Servers of one's own, where they listen unless told otherwise.
+    // Servers of one's own, where they listen unless told otherwise. What Ollama has of OpenAI's API skips what it does not
+    // know (`tool_choice`, `n`, `user`), so it is served only where config asks for it; the key is that of ollama.com.
+    ProviderKind {
+        faces: &[OLLAMA_CHAT],
+        further_faces: &[Face { chat_path: "/v1/chat/completions", ..CHAT }],
+        base_url: Some("http://127.0.0.1:11434"),
+        key_required: false,
+        models_path: Some("/api/tags"),
+        reply_headers: &["retry-after"],
+        ..openai_chat("ollama", "https://docs.ollama.com/api/introduction")
+    },
     ProviderKind {
         base_url: Some("http://127.0.0.1:8000/v1"),
         key_required: false,
@@ -296,6 +306,9 @@ const GENERATE_CONTENT: Face = Face {
     stream_path: Some("/v1beta/models/{model}:streamGenerateContent?alt=sse"),
     count_tokens_path: Some("/v1beta/models/{model}:countTokens"),
 };
+
+const OLLAMA_CHAT: Face =
+    Face { dialect: Dialect::Ollama, chat_path: "/api/chat", stream_path: None, count_tokens_path: None };
 
 /// What rows of OpenAI's dialect share.
 const fn openai_chat(name: &'static str, docs: &'static str) -> ProviderKind {

@@ -45,6 +45,7 @@ pub(crate) struct Refused {
 
 const CHAT: CallDoor = by_body(Endpoint::Chat, Dialect::OpenaiChat);
 const MESSAGES: CallDoor = by_body(Endpoint::Chat, Dialect::Anthropic);
+const OLLAMA: CallDoor = by_body(Endpoint::Chat, Dialect::Ollama);
 const COUNT_TOKENS: CallDoor = by_body(Endpoint::CountTokens, Dialect::Anthropic);
 
 /// A door of a dialect whose bodies say everything.
@@ -62,7 +63,8 @@ pub(crate) fn find(request: &RequestHead, snapshot: &Snapshot) -> Result<Door, R
         ("/v1/chat/completions", &Method::POST) => Door::Call(CHAT),
         ("/v1/messages", &Method::POST) => Door::Call(MESSAGES),
         ("/v1/messages/count_tokens", &Method::POST) => Door::Call(COUNT_TOKENS),
-        ("/v1/models" | "/v1beta/models", &Method::GET) => Door::Models(dialect),
+        ("/api/chat", &Method::POST) => Door::Call(OLLAMA),
+        ("/v1/models" | "/v1beta/models" | "/api/tags", &Method::GET) => Door::Models(dialect),
         ("/healthz", &Method::GET) => return Ok(Door::Health),
         ("/readyz", &Method::GET) => return Ok(Door::Ready),
         (path, &Method::GET) if is_below(path, MODEL) => {
@@ -130,6 +132,8 @@ fn dialect_of(path: &str, headers: &Headers) -> Dialect {
         || path.starts_with("/v1/models") && headers.get("x-goog-api-key").is_some();
     if is_of_gemini {
         Dialect::Gemini
+    } else if path.starts_with("/api/") {
+        Dialect::Ollama
     } else if path.starts_with("/v1/messages") || headers.get("anthropic-version").is_some() {
         Dialect::Anthropic
     } else {
@@ -139,8 +143,8 @@ fn dialect_of(path: &str, headers: &Headers) -> Dialect {
 
 fn nothing_here(path: &str, method: &Method, dialect: Dialect) -> Refused {
     let allow = match path {
-        "/v1/chat/completions" | "/v1/messages" | "/v1/messages/count_tokens" => Some("POST"),
-        "/v1/models" | "/v1beta/models" | "/healthz" | "/readyz" => Some("GET"),
+        "/v1/chat/completions" | "/v1/messages" | "/v1/messages/count_tokens" | "/api/chat" => Some("POST"),
+        "/v1/models" | "/v1beta/models" | "/api/tags" | "/healthz" | "/readyz" => Some("GET"),
         _ if names_a_method(path) => Some("POST"),
         _ if is_below(path, GEMINI) => Some("GET, POST"),
         _ => is_below(path, MODEL).then_some("GET"),
@@ -150,7 +154,7 @@ fn nothing_here(path: &str, method: &Method, dialect: Dialect) -> Refused {
     } else {
         let message = format!(
             "there is nothing at {method} {path}. there are POST /v1/chat/completions, POST /v1/messages, \
-             POST /v1/messages/count_tokens, POST /v1beta/models/MODEL:generateContent and GET /v1/models"
+             POST /v1/messages/count_tokens, POST /v1beta/models/MODEL:generateContent, POST /api/chat, GET /v1/models and GET /api/tags"
         );
         Failure::new(Code::NotFound, message)
     };

@@ -66,6 +66,7 @@ fn full_path(uri: &Uri, options: &LoadOptions) -> String {
             format!("/v1beta/models/{}:streamGenerateContent?alt=sse", options.model)
         }
         Dialect::Gemini => format!("/v1beta/models/{}:generateContent", options.model),
+        Dialect::Ollama => "/api/chat".to_owned(),
     };
     match uri.path() {
         "" | "/" | "/v1" | "/v1/" | "/v1beta" | "/v1beta/" => usual,
@@ -83,7 +84,7 @@ fn headers(options: &LoadOptions, uri: &Uri) -> Result<HeaderMap, Error> {
     }
     if let Some(key) = &options.api_key {
         let (name, text) = match options.dialect {
-            Dialect::OpenaiChat => (AUTHORIZATION, format!("Bearer {}", key.reveal())),
+            Dialect::OpenaiChat | Dialect::Ollama => (AUTHORIZATION, format!("Bearer {}", key.reveal())),
             Dialect::Anthropic => (HeaderName::from_static("x-api-key"), key.reveal().to_owned()),
             Dialect::Gemini => (HeaderName::from_static("x-goog-api-key"), key.reveal().to_owned()),
         };
@@ -120,8 +121,16 @@ fn body(options: &LoadOptions) -> Bytes {
         "model": options.model,
         "messages": [{ "role": "user", "content": options.prompt }],
     });
+    if options.dialect == Dialect::Ollama {
+        // It streams unless told not to.
+        body["stream"] = json!(options.stream);
+        if let Some(limit) = options.max_tokens {
+            body["options"] = json!({ "num_predict": limit });
+        }
+        return Bytes::from(body.to_string());
+    }
     let max_tokens = match options.dialect {
-        Dialect::OpenaiChat | Dialect::Gemini => options.max_tokens,
+        Dialect::OpenaiChat | Dialect::Gemini | Dialect::Ollama => options.max_tokens,
         Dialect::Anthropic => Some(options.max_tokens.unwrap_or(ANTHROPIC_MAX_TOKENS)),
     };
     if let Some(limit) = max_tokens {
@@ -150,6 +159,7 @@ mod tests {
             ("http://h/v1", Dialect::OpenaiChat, "/v1/chat/completions"),
             ("http://h/v1/", Dialect::Anthropic, "/v1/messages"),
             ("http://h", Dialect::Gemini, "/v1beta/models/m:generateContent"),
+            ("http://h", Dialect::Ollama, "/api/chat"),
             ("http://h/own/path?a=b", Dialect::OpenaiChat, "/own/path?a=b"),
         ] {
             assert_eq!(template(url, dialect).request().uri(), path, "{url}");

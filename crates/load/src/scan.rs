@@ -1,4 +1,4 @@
-//! Counts the events of a server-sent stream and notices its end, without parsing what they say.
+//! Counts the events of a stream and notices its end, without parsing what they say: server-sent events, or lines.
 //!
 //! It looks at the first bytes of each line only, finds lines with `memchr`, and never allocates. Any chunking of the
 //! same bytes gives the same counts.
@@ -19,14 +19,20 @@ pub(crate) struct Scanner {
     line: usize,
     /// Whether the event so far has a line that is not a comment.
     fields: bool,
-    /// How much of [`LAST`] the last bytes are.
+    /// How much of [`last`] the last bytes are.
     matched: usize,
     finished: bool,
     failed: bool,
 }
 
-/// What stands in the last step of Gemini's dialect, and in no other: it has no event that ends a stream.
-const LAST: &[u8] = b"\"finishReason\"";
+/// What stands in the last step of a dialect without an event that is nothing but an end, and in no other step.
+const fn last(dialect: Dialect) -> &'static [u8] {
+    match dialect {
+        Dialect::Gemini => b"\"finishReason\"",
+        Dialect::Ollama => b"\"done\":true",
+        Dialect::OpenaiChat | Dialect::Anthropic => b"",
+    }
+}
 
 impl Scanner {
     pub(crate) fn new(dialect: Dialect) -> Self {
@@ -46,7 +52,7 @@ impl Scanner {
     /// Takes the next bytes and says how many events they complete. Comments are not events.
     pub(crate) fn push(&mut self, mut chunk: &[u8]) -> u64 {
         let mut events = 0;
-        if self.dialect == Dialect::Gemini {
+        if !last(self.dialect).is_empty() {
             self.look_for_last(chunk);
         }
         while let Some(end) = memchr(b'\n', chunk) {
@@ -67,12 +73,13 @@ impl Scanner {
 
     /// Quotes inside strings are escaped: what is found is a key.
     fn look_for_last(&mut self, chunk: &[u8]) {
+        let last = last(self.dialect);
         for byte in chunk {
-            self.matched = match LAST.get(self.matched) {
+            self.matched = match last.get(self.matched) {
                 Some(next) if next == byte => self.matched + 1,
-                _ => usize::from(LAST.first() == Some(byte)),
+                _ => usize::from(last.first() == Some(byte)),
             };
-            self.finished |= self.matched == LAST.len();
+            self.finished |= self.matched == last.len();
         }
     }
 
@@ -86,6 +93,10 @@ impl Scanner {
 
     /// Looks at a whole line, or at least its first `HEAD` bytes. 1 if it ends an event.
     fn end_line(&mut self, line: &[u8]) -> u64 {
+        if self.dialect == Dialect::Ollama {
+            self.failed |= line.starts_with(b"{\"error\"");
+            return u64::from(!line.trim_ascii().is_empty());
+        }
         match line {
             [] | [b'\r'] => u64::from(std::mem::take(&mut self.fields)),
             [b':', ..] => 0,
@@ -155,6 +166,16 @@ mod tests {
         for size in 1..=GEMINI.len() {
             assert_eq!(scan(Dialect::Gemini, GEMINI, size), (2, true, false), "{size}");
             assert_eq!(scan(Dialect::Gemini, cut, size), (1, false, false), "{size}");
+        }
+    }
+
+    #[test]
+    fn lines_are_events_and_the_one_that_is_done_ends_them() {
+        let lines = "{\"message\":{\"content\":\"\\\"done\\\":true\"},\"done\":false}\n\n{\"done\":true}\n";
+        let error = "{\"done\":false}\n{\"error\":\"no\"}\n";
+        for size in 1..=lines.len() {
+            assert_eq!(scan(Dialect::Ollama, lines, size), (2, true, false), "{size}");
+            assert_eq!(scan(Dialect::Ollama, error, size), (2, false, true), "{size}");
         }
     }
 

@@ -142,6 +142,8 @@ pub(crate) enum BenchDialect {
     Anthropic,
     /// Google's `generateContent`.
     Gemini,
+    /// Ollama's own chat.
+    Ollama,
 }
 
 #[derive(Args, Debug)]

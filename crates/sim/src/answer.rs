@@ -24,7 +24,7 @@ use crate::prompt_cache::Cached;
 use crate::reply::{Events, Reply};
 use crate::socket::{HangUp, Line};
 use crate::state::{Account, State};
-use crate::{Fault, anthropic, gemini, keys, openai};
+use crate::{Fault, anthropic, gemini, keys, ollama, openai};
 
 /// What to do about a call.
 pub(crate) struct Answer {
@@ -79,6 +79,7 @@ pub(crate) fn call(call: &Call<'_>, bytes: &[u8]) -> Answer {
                 Dialect::OpenaiChat => format!("We could not parse the JSON body of your request. ({error})"),
                 Dialect::Anthropic => format!("The request body is not valid JSON: {error}"),
                 Dialect::Gemini => format!("Invalid JSON payload received. {error}"),
+                Dialect::Ollama => error.to_string(),
             };
             return call.fail(account, &Failure::new(call.dialect, 400, message));
         }
@@ -114,6 +115,10 @@ pub(crate) fn call(call: &Call<'_>, bytes: &[u8]) -> Answer {
                 Err(invalid) => call.refuse(account, &invalid),
             }
         }
+        (Dialect::Ollama, _) => match ollama::request::read(&json, &call.state.models) {
+            Ok(ask) => call.serve(account, &ask, NO_FORM),
+            Err(invalid) => call.refuse(account, &invalid),
+        },
     }
 }
 
@@ -128,14 +133,15 @@ impl Call<'_> {
             self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
                 value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
             });
-        if !json {
+        // Ollama takes what it is sent for JSON, as its examples for `curl` do.
+        if !json && self.dialect != Dialect::Ollama {
             return Err(Failure::new(self.dialect, 415, "content-type: must be application/json"));
         }
         if self.headers.contains_key(CONTENT_ENCODING) {
             return Err(Failure::new(self.dialect, 415, "content-encoding: is not supported"));
         }
         match self.dialect {
-            Dialect::OpenaiChat => Ok(()),
+            Dialect::OpenaiChat | Dialect::Ollama => Ok(()),
             Dialect::Anthropic => self.admit_version(),
             Dialect::Gemini => match address::wrong_parameter(self.query) {
                 Some(message) => Err(Failure::new(self.dialect, 400, message)),
@@ -220,7 +226,12 @@ impl Call<'_> {
         }
         let cached = self.cached(ask);
         let ids = Ids { boot: self.state.boot, request: self.id, dialect: self.dialect };
-        let reply = generate::reply(ask, &knobs, model.max_output_tokens, cached, ids);
+        let mut reply = generate::reply(ask, &knobs, model.max_output_tokens, cached, ids);
+        if self.dialect == Dialect::Ollama {
+            // It counts what is left of the prompt, and does not count thinking apart.
+            reply.tokens.input = reply.tokens.input.min(model.context_tokens);
+            reply.tokens.reasoning = 0;
+        }
         self.reply(account, &Made { ask, knobs: &knobs, model, reply: &reply, fault, wait }, form)
     }
 
@@ -231,6 +242,8 @@ impl Call<'_> {
                 self.state.cache.automatic(&ask.prompt.boundaries, least, self.now)
             }
             Dialect::Anthropic => self.state.cache.marked(&ask.prompt.boundaries, least, self.now),
+            // What it has in its cache, it does not say.
+            Dialect::Ollama => Cached::default(),
         }
     }
 
@@ -261,6 +274,7 @@ impl Call<'_> {
                 Dialect::OpenaiChat => (Failure::new(self.dialect, 503, "The server is overloaded"), None),
                 Dialect::Anthropic => (Failure::new(self.dialect, 529, "Overloaded"), None),
                 Dialect::Gemini => (Failure::Gemini(gemini::error::overload()), None),
+                Dialect::Ollama => (Failure::Ollama(ollama::error::overload()), None),
             },
             _ => return Ok(account),
         };
@@ -278,7 +292,9 @@ impl Call<'_> {
         account.note(|row| row.status = 200);
         let tokens = ask.prompt.tokens();
         let body = match self.dialect {
-            Dialect::OpenaiChat | Dialect::Anthropic => format!("{{\"input_tokens\":{tokens}}}").into_bytes(),
+            Dialect::OpenaiChat | Dialect::Anthropic | Dialect::Ollama => {
+                format!("{{\"input_tokens\":{tokens}}}").into_bytes()
+            }
             Dialect::Gemini => gemini::reply::count(tokens),
         };
         let response = self.head(200, json_type(self.dialect), ReplyBody::Whole(Bytes::from(body)));
@@ -302,12 +318,17 @@ impl Call<'_> {
             Dialect::OpenaiChat => openai::reply::write(&self.openai_head(&id, made.model), made.reply),
             Dialect::Anthropic => anthropic::reply::write(&anthropic_head(&id, made), made.reply),
             Dialect::Gemini => gemini::reply::write(&gemini_head(&id, made), made.reply),
+            Dialect::Ollama => ollama::reply::write(&self.ollama_head(made.model), made.reply),
         };
         self.whole(account, made, body)
     }
 
     fn openai_head<'h>(&self, id: &'h str, model: &'h ModelOptions) -> openai::reply::Head<'h> {
         openai::reply::Head { id, created: self.now.as_seconds(), model: &model.name }
+    }
+
+    fn ollama_head<'h>(&self, model: &'h ModelOptions) -> ollama::reply::Head<'h> {
+        ollama::reply::Head { created: self.now, model: &model.name }
     }
 
     fn events(&self, made: &Made<'_>, form: openai::stream::Form) -> Events {
@@ -320,6 +341,7 @@ impl Call<'_> {
             Dialect::Gemini => {
                 gemini::stream::write(&gemini_head(&id, made), made.reply, address::form(self.query))
             }
+            Dialect::Ollama => ollama::stream::write(&self.ollama_head(made.model), made.reply),
         }
     }
 
@@ -362,7 +384,8 @@ fn gemini_head<'h>(id: &'h str, made: &Made<'h>) -> gemini::reply::Head<'h> {
 /// Whether the prompt fits in the model's context.
 fn fits(ask: &Ask<'_, '_>, model: &ModelOptions, dialect: Dialect) -> Result<(), Invalid> {
     let (tokens, most) = (ask.prompt.tokens(), model.context_tokens);
-    if tokens <= most {
+    // Ollama drops the oldest messages, and says nothing of it: https://docs.ollama.com/context-length
+    if tokens <= most || dialect == Dialect::Ollama {
         return Ok(());
     }
     if dialect == Dialect::Gemini {
@@ -405,6 +428,13 @@ mod tests {
         "generationConfig":{"stopSequences":["x"],"maxOutputTokens":2000,"temperature":0.5,"topK":"40",
         "thinkingConfig":{"includeThoughts":true,"thinkingBudget":-1}}}"#;
 
+    const OLLAMA: &str = r#"{"model":"small","stream":false,"format":{"type":"object"},"think":"low","messages":[
+        {"role":"system","content":"s"},{"role":"user","content":"use t [[sim:tokens=9]] é","images":["aGVsbG8="]},
+        {"role":"assistant","content":"","tool_calls":[{"id":"a","function":{"index":0,"name":"t","arguments":{"x":[1]}}}]},
+        {"role":"tool","tool_name":"t","content":"r"},{"role":"user","content":"use t"}],"keep_alive":"5m",
+        "tools":[{"type":"function","function":{"name":"t","parameters":{"type":"object","required":["x"],"properties":
+        {"x":{"type":"array","items":{"enum":[1,null,"z"]}}}}}}],"options":{"num_ctx":9,"num_predict":40,"stop":["x"]}}"#;
+
     fn answer(state: &Arc<State>, dialect: Dialect, bytes: &[u8]) -> Answer {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -432,6 +462,7 @@ mod tests {
         assert_eq!(status(&answer(&state, Dialect::OpenaiChat, OPENAI.as_bytes())), 200);
         assert_eq!(status(&answer(&state, Dialect::Anthropic, ANTHROPIC.as_bytes())), 200);
         assert_eq!(status(&answer(&state, Dialect::Gemini, GEMINI.as_bytes())), 200);
+        assert_eq!(status(&answer(&state, Dialect::Ollama, OLLAMA.as_bytes())), 200);
     }
 
     proptest! {
@@ -451,6 +482,7 @@ mod tests {
                 Dialect::OpenaiChat => OPENAI,
                 Dialect::Anthropic => ANTHROPIC,
                 Dialect::Gemini => GEMINI,
+                Dialect::Ollama => OLLAMA,
             };
             let mut bytes = base.as_bytes().to_vec();
             let from = at.index(bytes.len());

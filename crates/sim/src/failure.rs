@@ -3,7 +3,7 @@
 use stepwell_types::Dialect;
 
 use crate::check::Invalid;
-use crate::{anthropic, gemini, keys, openai};
+use crate::{anthropic, gemini, keys, ollama, openai};
 
 /// An error in the dialect of its call.
 pub(crate) enum Failure {
@@ -13,6 +13,8 @@ pub(crate) enum Failure {
     Anthropic(anthropic::error::Failure),
     /// As Google tells it.
     Gemini(gemini::error::Failure),
+    /// As Ollama tells it.
+    Ollama(ollama::error::Failure),
 }
 
 impl Failure {
@@ -22,6 +24,7 @@ impl Failure {
             Dialect::OpenaiChat => Self::OpenaiChat(openai::error::Failure::new(status, message)),
             Dialect::Anthropic => Self::Anthropic(anthropic::error::Failure::new(status, message)),
             Dialect::Gemini => Self::Gemini(gemini::error::Failure::new(status, message)),
+            Dialect::Ollama => Self::Ollama(ollama::error::Failure::new(status, message)),
         }
     }
 
@@ -31,6 +34,7 @@ impl Failure {
             Dialect::OpenaiChat => Self::OpenaiChat(openai::error::Failure::key(refused)),
             Dialect::Anthropic => Self::Anthropic(anthropic::error::Failure::key(refused)),
             Dialect::Gemini => Self::Gemini(gemini::error::Failure::key(refused)),
+            Dialect::Ollama => Self::Ollama(ollama::error::Failure::key(refused)),
         }
     }
 
@@ -40,13 +44,14 @@ impl Failure {
             Dialect::OpenaiChat => Self::OpenaiChat(openai::error::Failure::invalid(invalid)),
             Dialect::Anthropic => Self::Anthropic(anthropic::error::Failure::invalid(invalid)),
             Dialect::Gemini => Self::Gemini(gemini::error::Failure::invalid(invalid)),
+            Dialect::Ollama => Self::Ollama(ollama::error::Failure::invalid(invalid)),
         }
     }
 
     /// The error for too many requests. Google tells in it when there may be more; the others have a header for that.
     pub(crate) fn rate_limit(dialect: Dialect, seconds: u32) -> Self {
         match dialect {
-            Dialect::OpenaiChat | Dialect::Anthropic => {
+            Dialect::OpenaiChat | Dialect::Anthropic | Dialect::Ollama => {
                 Self::new(dialect, 429, "simulated fault: rate limit reached")
             }
             Dialect::Gemini => Self::Gemini(gemini::error::Failure::rate_limit(seconds)),
@@ -60,6 +65,8 @@ impl Failure {
             Self::OpenaiChat(failure) => Self::OpenaiChat(failure.kind(kind)),
             Self::Anthropic(failure) => Self::Anthropic(failure.kind(kind)),
             Self::Gemini(failure) => Self::Gemini(failure.kind(kind)),
+            // Its errors have no types.
+            Self::Ollama(failure) => Self::Ollama(failure),
         }
     }
 
@@ -69,6 +76,7 @@ impl Failure {
             Self::OpenaiChat(failure) => failure.status,
             Self::Anthropic(failure) => failure.status,
             Self::Gemini(failure) => failure.status,
+            Self::Ollama(failure) => failure.status,
         }
     }
 }

@@ -153,7 +153,7 @@ impl<'j, 'a> Maker<'_, 'j, 'a> {
             }
             self.spend(tokens.min(self.left));
             let prefix = match ids.dialect {
-                Dialect::OpenaiChat => "call_",
+                Dialect::OpenaiChat | Dialect::Ollama => "call_",
                 Dialect::Anthropic => "toolu_",
                 Dialect::Gemini => "function-call-",
             };
@@ -176,7 +176,7 @@ impl<'j, 'a> Maker<'_, 'j, 'a> {
         self.spend(output_tokens(&text));
         self.reply.blocks.push(match dialect {
             Dialect::OpenaiChat => Block::Refusal(text),
-            Dialect::Anthropic | Dialect::Gemini => Block::Text(text),
+            Dialect::Anthropic | Dialect::Gemini | Dialect::Ollama => Block::Text(text),
         });
     }
 

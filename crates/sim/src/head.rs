@@ -38,6 +38,10 @@ pub(crate) fn error_response(state: &State, failure: &Failure, id: u64) -> Respo
             failure.write(&mut body);
             Dialect::Gemini
         }
+        Failure::Ollama(failure) => {
+            failure.write(&mut body);
+            Dialect::Ollama
+        }
     };
     let mut response = respond(failure.status(), json_type(dialect), ReplyBody::Whole(Bytes::from(body)));
     identify(response.headers_mut(), dialect, state, id);
@@ -49,6 +53,7 @@ pub(crate) fn json_type(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::OpenaiChat | Dialect::Anthropic => "application/json",
         Dialect::Gemini => "application/json; charset=UTF-8",
+        Dialect::Ollama => "application/json; charset=utf-8",
     }
 }
 
@@ -86,6 +91,8 @@ pub(crate) fn identify(headers: &mut HeaderMap, dialect: Dialect, state: &State,
             set("x-content-type-options", "nosniff");
             set("server-timing", "gfet4t7; dur=1");
         }
+        // Nor does Ollama.
+        Dialect::Ollama => {}
     }
 }
 
@@ -125,7 +132,7 @@ pub(crate) fn rate_limit_headers(
                 headers.insert(HeaderName::from_static(name), reset.clone());
             }
         }
-        // Google tells no limits.
-        Dialect::Gemini => {}
+        // Google and Ollama tell no limits.
+        Dialect::Gemini | Dialect::Ollama => {}
     }
 }

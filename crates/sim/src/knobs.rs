@@ -124,10 +124,10 @@ fn setting(timing: &mut Timing, name: &str, value: &str) -> Result<(), String> {
 
 fn finish(reason: &str, dialect: Dialect) -> Result<Finish, String> {
     match (dialect, reason) {
-        (Dialect::OpenaiChat, "stop") | (Dialect::Anthropic, "end_turn") | (Dialect::Gemini, "STOP") => {
-            Ok(Finish::Stop)
-        }
-        (Dialect::OpenaiChat, "length")
+        (Dialect::OpenaiChat | Dialect::Ollama, "stop")
+        | (Dialect::Anthropic, "end_turn")
+        | (Dialect::Gemini, "STOP") => Ok(Finish::Stop),
+        (Dialect::OpenaiChat | Dialect::Ollama, "length")
         | (Dialect::Anthropic, "max_tokens")
         | (Dialect::Gemini, "MAX_TOKENS") => Ok(Finish::Length),
         (Dialect::OpenaiChat, "content_filter") | (Dialect::Gemini, "SAFETY") => Ok(Finish::ContentFilter),

@@ -16,8 +16,8 @@
 //! | `[[redacted-thinking]]` | Anthropic's thinking comes redacted |
 //!
 //! A tool that the last user text names is called, several at once if it names several; results of tools are quoted.
-//! OpenAI's dialect is at `/v1/chat/completions`, Anthropic's at `/v1/messages`, Gemini's under `/v1beta/models` and `/v1/models`.
-//! Any key is taken but one that begins with `sk-bad`. The endpoints under `/sim` need none: `GET /sim` (models, prices),
+//! OpenAI's dialect is at `/v1/chat/completions`, Anthropic's at `/v1/messages`, Gemini's under `/v1beta/models` and `/v1/models`,
+//! Ollama's at `/api/chat`, which needs no key. Any key is taken but one that begins with `sk-bad`. The endpoints under `/sim` need none: `GET /sim` (models, prices),
 //! `GET|DELETE /sim/oracle`, `GET|POST|DELETE /sim/faults`, `POST /sim/refuse?ms=N`.
 //!
 //! ```no_run
@@ -46,6 +46,7 @@ mod head;
 mod json;
 mod keys;
 mod knobs;
+mod ollama;
 mod openai;
 mod options;
 mod oracle;

@@ -67,7 +67,7 @@ fn endpoint(method: &Method, path: &str) -> Option<Endpoint> {
         return None;
     }
     match path {
-        "/v1/chat/completions" | "/v1/messages" => Some(Endpoint::Chat),
+        "/v1/chat/completions" | "/v1/messages" | "/api/chat" => Some(Endpoint::Chat),
         "/v1/messages/count_tokens" => Some(Endpoint::CountTokens),
         _ => Address::read(path).map(|address| address.action.endpoint()),
     }
@@ -101,6 +101,8 @@ async fn act(answer: Answer, line: &Line) -> Result<Response<ReplyBody>, HungUp>
 fn dialect(path: &str, headers: &HeaderMap) -> Dialect {
     if address::is_path(path) || headers.contains_key("x-goog-api-key") && path.starts_with("/v1/models") {
         Dialect::Gemini
+    } else if path.starts_with("/api/") {
+        Dialect::Ollama
     } else if path.starts_with("/v1/messages")
         || headers.contains_key("anthropic-version") && path != "/v1/chat/completions"
     {
@@ -144,7 +146,7 @@ async fn read(mut body: Incoming, most: usize) -> Result<Bytes, Unread> {
 
 fn too_large(state: &State, dialect: Dialect) -> Response<ReplyBody> {
     let failure = match dialect {
-        Dialect::OpenaiChat | Dialect::Anthropic => {
+        Dialect::OpenaiChat | Dialect::Anthropic | Dialect::Ollama => {
             Failure::new(dialect, 413, "Request exceeds the maximum size")
         }
         Dialect::Gemini => {
@@ -155,7 +157,7 @@ fn too_large(state: &State, dialect: Dialect) -> Response<ReplyBody> {
     head::error_response(state, &failure, state.next_id())
 }
 
-/// `GET /v1/models` and `GET /v1/models/NAME`, or `/v1beta` with Gemini; for everything else there is nothing here.
+/// `GET /v1/models` and `GET /v1/models/NAME`, or `/v1beta` with Gemini, or `GET /api/tags` with Ollama; for everything else there is nothing here.
 fn models(
     state: &State,
     dialect: Dialect,
@@ -164,8 +166,10 @@ fn models(
     key: Result<(), keys::Refused>,
 ) -> Response<ReplyBody> {
     let fail = |failure: Failure| head::error_response(state, &failure, state.next_id());
-    let rest =
-        address::behind_models(path).filter(|_| dialect == Dialect::Gemini || path.starts_with("/v1/"));
+    let rest = match dialect {
+        Dialect::Ollama => path.strip_prefix("/api/tags").filter(|rest| rest.is_empty()),
+        _ => address::behind_models(path).filter(|_| dialect == Dialect::Gemini || path.starts_with("/v1/")),
+    };
     let name = rest.and_then(|rest| rest.strip_prefix('/'));
     let of_models = rest.is_some() && endpoint(&Method::POST, path).is_none();
     if !of_models && endpoint(&Method::POST, path).is_none() {
@@ -192,7 +196,7 @@ fn list(out: &mut Vec<u8>, state: &State, dialect: Dialect) {
     let before: &[u8] = match dialect {
         Dialect::OpenaiChat => b"{\"object\":\"list\",\"data\":[",
         Dialect::Anthropic => b"{\"data\":[",
-        Dialect::Gemini => b"{\"models\":[",
+        Dialect::Gemini | Dialect::Ollama => b"{\"models\":[",
     };
     out.extend_from_slice(before);
     for (index, model) in state.models.iter().enumerate() {
@@ -247,6 +251,19 @@ fn write_model(out: &mut Vec<u8>, dialect: Dialect, model: &crate::ModelOptions)
             out.extend_from_slice(
                 b",\"supportedGenerationMethods\":[\"generateContent\",\"countTokens\"],\"temperature\":1,\
                 \"topP\":0.95,\"topK\":64,\"maxTemperature\":2,\"thinking\":true}",
+            );
+        }
+        // https://docs.ollama.com/api/tags
+        Dialect::Ollama => {
+            for name in [&b"{\"name\":"[..], b",\"model\":"] {
+                out.extend_from_slice(name);
+                string(out, &model.name);
+            }
+            out.extend_from_slice(
+                b",\"modified_at\":\"2026-01-01T00:00:00Z\",\"size\":2019393189,\"digest\":\
+                \"a80c4f17acd55265feec403c7aef86be0c25983ab279d83f3bcd3abbcb5b8b72\",\"details\":{\"parent_model\":\"\",\
+                \"format\":\"gguf\",\"family\":\"simulated\",\"families\":[\"simulated\"],\"parameter_size\":\"3.2B\",\
+                \"quantization_level\":\"Q4_K_M\"}}",
             );
         }
     }

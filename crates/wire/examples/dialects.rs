@@ -16,6 +16,8 @@ fn main() {
         (Dialect::OpenaiChat, Dialect::Anthropic),
         (Dialect::Anthropic, Dialect::OpenaiChat),
         (Dialect::Gemini, Dialect::OpenaiChat),
+        (Dialect::Ollama, Dialect::OpenaiChat),
+        (Dialect::Ollama, Dialect::OpenaiChat),
     ] {
         println!("{dialect}");
         whole(codec(dialect), codec(other), request(dialect).as_bytes(), reply(dialect).as_bytes());
@@ -101,6 +103,9 @@ fn request(dialect: Dialect) -> String {
         Dialect::Gemini => format!(
             r#"{{"systemInstruction":{{"parts":[{{"text":"Answer in one line."}}]}},"contents":[{{"role":"user","parts":[{{"text":"{WORDS}"}}]}}],"generationConfig":{{"temperature":0.5,"maxOutputTokens":256}}}}"#
         ),
+        Dialect::Ollama => format!(
+            r#"{{"model":"chat","messages":[{{"role":"system","content":"Answer in one line."}},{{"role":"user","content":"{WORDS}"}}],"options":{{"temperature":0.5,"num_predict":256}}}}"#
+        ),
     }
 }
 
@@ -114,6 +119,9 @@ fn reply(dialect: Dialect) -> String {
         ),
         Dialect::Gemini => format!(
             r#"{{"candidates":[{{"content":{{"parts":[{{"text":"{WORDS}"}}],"role":"model"}},"finishReason":"STOP","index":0}}],"usageMetadata":{{"promptTokenCount":60,"candidatesTokenCount":45,"totalTokenCount":105}},"modelVersion":"gemini-3-flash","responseId":"r-1"}}"#
+        ),
+        Dialect::Ollama => format!(
+            r#"{{"model":"qwen3","created_at":"2026-11-21T08:00:00.184789Z","message":{{"role":"assistant","content":"{WORDS}"}},"done":true,"done_reason":"stop","total_duration":1816447375,"load_duration":41295167,"prompt_eval_count":60,"prompt_eval_duration":24573166,"eval_count":45,"eval_duration":115959084}}"#
         ),
     }
 }
@@ -166,6 +174,16 @@ fn stream(dialect: Dialect) -> Vec<String> {
             let mut events: Vec<_> = (0..EVENTS).map(|_| step(" water", "")).collect();
             events.push(step("", r#","finishReason":"STOP""#));
             events
+        }
+        Dialect::Ollama => {
+            let line = |text: &str, rest: &str| {
+                format!(
+                    r#"{{"model":"qwen3","created_at":"2026-11-21T08:00:00.184789Z","message":{{"role":"assistant","content":"{text}"}},"done":{rest}}}"#
+                ) + "\n"
+            };
+            let mut lines: Vec<_> = (0..EVENTS).map(|_| line(" water", "false")).collect();
+            lines.push(line("", r#"true,"done_reason":"stop","prompt_eval_count":60,"eval_count":200"#));
+            lines
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A stream on its way through: bytes in, bytes out, and what was learned from them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -64,11 +65,18 @@ pub trait Pipe: Send {
 
 /// A pipe from one dialect to the one that `writer` writes.
 pub fn translate(from: &dyn Codec, writer: Box<dyn StreamWriter>) -> Box<dyn Pipe> {
+    translate_as(from, writer, None)
+}
+
+/// The same. `id` is the reply's for a client whose dialect has one, where the provider's has none; what is learned of the
+/// stream is without it.
+pub fn translate_as(from: &dyn Codec, writer: Box<dyn StreamWriter>, id: Option<String>) -> Box<dyn Pipe> {
     let (splitter, reader, facts) = (Splitter::new(from.framing()), from.stream_reader(), Facts::default());
-    Box::new(Translation { splitter, reader, writer, facts, broken: false })
+    Box::new(Translation { id, splitter, reader, writer, facts, broken: false })
 }
 
 struct Translation {
+    id: Option<String>,
     splitter: Splitter,
     reader: Box<dyn StreamReader>,
     writer: Box<dyn StreamWriter>,
@@ -78,7 +86,7 @@ struct Translation {
 
 impl Pipe for Translation {
     fn push(&mut self, bytes: Bytes, out: &mut Vec<Bytes>) -> Result<(), Fault> {
-        let Self { splitter, reader, writer, facts, broken } = self;
+        let Self { id, splitter, reader, writer, facts, broken } = self;
         facts.bytes += bytes.len() as u64;
         if *broken || facts.terminal || facts.error.is_some() {
             return Ok(());
@@ -90,7 +98,7 @@ impl Pipe for Translation {
             }
             reader.push(&event, &mut |event| {
                 facts.learn(&event);
-                writer.push(&event, &mut written);
+                writer.push(&named(event, id.as_deref()), &mut written);
             })?;
             if writer.held() > EVENT_LIMIT { Err(Fault::TooLarge) } else { Ok(()) }
         });
@@ -106,7 +114,7 @@ impl Pipe for Translation {
     }
 
     fn end(&mut self, out: &mut Vec<Bytes>) {
-        let Self { splitter, reader, writer, facts, broken } = self;
+        let Self { id: _, splitter, reader, writer, facts, broken } = self;
         if *broken || facts.terminal || facts.error.is_some() || splitter.is_within() {
             return;
         }
@@ -123,6 +131,14 @@ impl Pipe for Translation {
 
     fn facts(&self) -> &Facts {
         &self.facts
+    }
+}
+
+/// The event, with this id where it begins a reply without one.
+fn named<'e>(event: Event<'e>, id: Option<&'e str>) -> Event<'e> {
+    match event {
+        Event::Start { id: None, model, usage } => Event::Start { id: id.map(Cow::Borrowed), model, usage },
+        event => event,
     }
 }
 

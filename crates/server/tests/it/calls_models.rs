@@ -44,6 +44,26 @@ async fn models_are_listed_in_the_shape_of_the_client_s_dialect_routes_first() {
 }
 
 #[tokio::test]
+async fn ollama_s_clients_find_the_models_at_their_own_path() {
+    let (_sim, stepwell) = start().await;
+    let list = get(stepwell.api, "/api/tags").await.json();
+    let models = list["models"].as_array().unwrap();
+    assert_eq!((&models[0]["model"], &models[0]["name"]), (&json!("chat"), &json!("chat")));
+    assert!(models.iter().any(|model| model["model"] == "oll/small"), "{list}");
+    for model in models {
+        assert!(model["modified_at"].is_string() && model["size"].is_u64(), "{model}");
+        assert!(model["details"]["family"].is_string(), "{model}");
+    }
+    for (method, path, status) in
+        [("POST", "/api/tags", 405), ("GET", "/api/chat", 405), ("POST", "/api/generate", 404)]
+    {
+        let reply = send(stepwell.api, method, path, &[], "").await;
+        assert_eq!(reply.status, status, "{method} {path}");
+        assert!(reply.json()["error"].is_string(), "in Ollama's form: {}", reply.text());
+    }
+}
+
+#[tokio::test]
 async fn one_model_is_shown_by_its_name_slashes_and_all() {
     let (_sim, stepwell) = start().await;
     for path in ["/v1/models/oai/small", "/v1/models/oai%2Fsmall"] {

@@ -56,7 +56,15 @@ impl Reply {
         code_in(&self.json()).unwrap_or_else(|| panic!("no code: {}", self.text()))
     }
 
-    /// The events of a stream: name and data.
+    /// The events of a stream as `dialect` cuts it.
+    fn events_of(&self, dialect: Dialect) -> Vec<(String, String)> {
+        match dialect {
+            Dialect::OpenaiChat | Dialect::Anthropic | Dialect::Gemini => self.events(),
+            Dialect::Ollama => self.text().lines().map(|line| (String::new(), line.to_owned())).collect(),
+        }
+    }
+
+    /// The events of a stream of server-sent ones: name and data.
     pub(crate) fn events(&self) -> Vec<(String, String)> {
         let text = self.text().replace("\r\n", "\n");
         let blocks = text.split_terminator("\n\n").filter(|block| !block.starts_with(':'));
@@ -68,17 +76,19 @@ impl Reply {
 
     /// How the stream ended, in the eyes of a client of `dialect`.
     pub(crate) fn end(&self, dialect: Dialect) -> End {
-        let events = self.events();
+        let events = self.events_of(dialect);
         let data: Vec<Value> =
             events.iter().map(|(_, data)| serde_json::from_str(data).unwrap_or_default()).collect();
         let is_terminal = |at: usize| match dialect {
             Dialect::OpenaiChat => events[at].1 == "[DONE]",
             Dialect::Anthropic => events[at].0 == "message_stop" || data[at]["type"] == "message_stop",
             Dialect::Gemini => data[at]["candidates"][0]["finishReason"].is_string(),
+            Dialect::Ollama => data[at]["done"] == true,
         };
         let is_error = |at: usize| match dialect {
             Dialect::OpenaiChat | Dialect::Gemini => data[at]["error"].is_object(),
             Dialect::Anthropic => events[at].0 == "error" && data[at]["type"] == "error",
+            Dialect::Ollama => data[at]["error"].is_string(),
         };
         let terminals = (0..events.len()).filter(|at| is_terminal(*at)).count();
         let errors = (0..events.len()).filter(|at| is_error(*at)).count();
@@ -98,16 +108,18 @@ impl Reply {
                 Dialect::OpenaiChat => &body["choices"][0]["message"]["content"],
                 Dialect::Anthropic => &body["content"][0]["text"],
                 Dialect::Gemini => &body["candidates"][0]["content"]["parts"][0]["text"],
+                Dialect::Ollama => &body["message"]["content"],
             };
             return text.as_str().unwrap_or_default().to_owned();
         }
-        let events = self.events();
+        let events = self.events_of(dialect);
         let pieces = events.iter().map(|(_, data)| serde_json::from_str(data).unwrap_or_default());
         let text = |data: Value| {
             let text = match dialect {
                 Dialect::OpenaiChat => &data["choices"][0]["delta"]["content"],
                 Dialect::Anthropic => &data["delta"]["text"],
                 Dialect::Gemini => &data["candidates"][0]["content"]["parts"][0]["text"],
+                Dialect::Ollama => &data["message"]["content"],
             };
             text.as_str().unwrap_or_default().to_owned()
         };
@@ -118,7 +130,17 @@ impl Reply {
 /// What an error says in our words, wherever its dialect has them: code, call and docs.
 pub(crate) fn words_of(body: &Value) -> &Value {
     let error = &body["error"];
-    if error["details"].is_array() { &error["details"][0]["metadata"] } else { error }
+    match error {
+        Value::String(_) => body,
+        error if error["details"].is_array() => &error["details"][0]["metadata"],
+        error => error,
+    }
+}
+
+/// What an error says to a reader, wherever its dialect has it.
+pub(crate) fn message_of(body: &Value) -> &str {
+    let error = &body["error"];
+    error.as_str().or(error["message"].as_str()).unwrap_or_else(|| panic!("no message: {body}"))
 }
 
 fn code_in(body: &Value) -> Option<String> {
@@ -200,7 +222,7 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> Reply {
 }
 
 /// The dialects whose body says everything: their path is the same for every call.
-pub(crate) const BY_BODY: [Dialect; 2] = [Dialect::OpenaiChat, Dialect::Anthropic];
+pub(crate) const BY_BODY: [Dialect; 3] = [Dialect::OpenaiChat, Dialect::Anthropic, Dialect::Ollama];
 
 /// The path of a dialect's chat endpoint; where it names the model, of `oai/small`.
 pub(crate) const fn path_of(dialect: Dialect) -> &'static str {
@@ -208,6 +230,7 @@ pub(crate) const fn path_of(dialect: Dialect) -> &'static str {
         Dialect::OpenaiChat => "/v1/chat/completions",
         Dialect::Anthropic => "/v1/messages",
         Dialect::Gemini => "/v1beta/models/oai/small:generateContent",
+        Dialect::Ollama => "/api/chat",
     }
 }
 
@@ -226,7 +249,7 @@ pub(crate) fn sent(dialect: Dialect, question: &Value) -> (String, String) {
 /// The headers an SDK of the dialect sends.
 pub(crate) const fn headers_of(dialect: Dialect) -> &'static [(&'static str, &'static str)] {
     match dialect {
-        Dialect::OpenaiChat => {
+        Dialect::OpenaiChat | Dialect::Ollama => {
             &[("content-type", "application/json"), ("authorization", "Bearer sk-of-the-client")]
         }
         Dialect::Anthropic => &[
@@ -250,6 +273,14 @@ pub(crate) fn question(dialect: Dialect, model: &str, stream: bool, text: &str) 
                 "stream": stream,
                 "contents": [{"role": "user", "parts": [{"text": text}]}],
                 "generationConfig": {"maxOutputTokens": 4_000},
+            });
+        }
+        Dialect::Ollama => {
+            return serde_json::json!({
+                "model": model,
+                "stream": stream,
+                "messages": [{"role": "user", "content": text}],
+                "options": {"num_predict": 4_000},
             });
         }
     };

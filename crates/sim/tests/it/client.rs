@@ -67,6 +67,14 @@ impl Got {
         text.split_terminator("\n\n").map(|block| (field(block, "event: "), field(block, "data: "))).collect()
     }
 
+    /// The lines of a stream, as JSON.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        let text = self.text();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+            .collect()
+    }
+
     /// The data of a stream's events, as JSON, but for `[DONE]`.
     pub(crate) fn data(&self) -> Vec<Value> {
         let events = self.events().into_iter().map(|(_, data)| data).filter(|data| data != "[DONE]");
@@ -172,6 +180,14 @@ impl Server {
         let mut all = vec![("x-goog-api-key", "sk-test"), ("content-type", "application/json")];
         all.extend_from_slice(headers);
         self.send("POST", &format!("/v1beta/models/{call}"), &all, &body.to_string()).await
+    }
+
+    pub(crate) async fn ollama(&self, body: &Value) -> Got {
+        self.ollama_with(&[], body).await.unwrap()
+    }
+
+    pub(crate) async fn ollama_with(&self, headers: &[(&str, &str)], body: &Value) -> Result<Got, NoAnswer> {
+        self.send("POST", "/api/chat", headers, &body.to_string()).await
     }
 
     /// Waits until so many requests have ended, and tells of the last.

@@ -17,6 +17,7 @@ async fn ask(server: &Server, dialect: Dialect, stream: bool, fault: &str) -> Re
             let call = if stream { "small:streamGenerateContent?alt=sse" } else { "small:generateContent" };
             server.gemini_with(&fault, call, &content(text)).await
         }
+        Dialect::Ollama => server.ollama_with(&fault, &with(chat(text), more)).await,
     }
 }
 
@@ -31,6 +32,7 @@ fn looks_whole(dialect: Dialect, stream: bool, got: &Got) -> bool {
         (true, Dialect::OpenaiChat) => text.ends_with("data: [DONE]\n\n") && !text.contains("garbage"),
         (true, Dialect::Anthropic) => text.contains("event: message_stop") && !text.contains("garbage"),
         (true, Dialect::Gemini) => text.contains("\"finishReason\"") && !text.contains("garbage"),
+        (true, Dialect::Ollama) => text.contains("\"done\":true") && !text.contains("garbage"),
     }
 }
 
@@ -218,6 +220,30 @@ async fn a_stream_of_gemini_breaks_in_its_own_shapes() {
     }
     let got = ask(&server, Dialect::Gemini, true, "cut 3").await.unwrap();
     assert!(!got.complete && got.data().len() == 3);
+}
+
+#[tokio::test]
+async fn a_stream_of_ollama_breaks_in_its_own_lines_and_its_errors_are_a_text() {
+    let server = start().await;
+    let overload = json!({"error": "server busy, please try again.  maximum pending requests exceeded"});
+    let got = ask(&server, Dialect::Ollama, true, "stream-error").await.unwrap();
+    assert_eq!(got.lines(), std::slice::from_ref(&overload));
+    assert_eq!(server.ended(1).await.billed.as_nanos(), 0);
+    let got = ask(&server, Dialect::Ollama, true, "stream-error 3").await.unwrap();
+    assert_eq!((got.lines().len(), &got.lines()[3]), (4, &overload));
+    let entry = server.ended(2).await;
+    assert_eq!((entry.ended, entry.billed_usage.output_tokens), (Ended::CutByFault, 3));
+    let got = ask(&server, Dialect::Ollama, false, "stream-error").await.unwrap();
+    assert_eq!((got.status.as_u16(), got.json()), (503, overload));
+    let got = ask(&server, Dialect::Ollama, true, "truncate 3").await.unwrap();
+    assert!(!got.complete && got.text().matches('\n').count() == 3 && !got.text().ends_with('\n'));
+    for status in [400, 401, 404, 500, 503] {
+        let got = ask(&server, Dialect::Ollama, true, &format!("status {status}")).await.unwrap();
+        assert_eq!(got.status, status);
+        assert_eq!(got.json(), json!({"error": format!("simulated fault: status {status}")}));
+    }
+    let got = ask(&server, Dialect::Ollama, true, "rate-limit 7").await.unwrap();
+    assert_eq!((got.status.as_u16(), &got.headers["retry-after"]), (429, &"7".parse().unwrap()));
 }
 
 #[tokio::test]

@@ -9,6 +9,8 @@ mod faults;
 #[cfg(test)]
 mod gemini;
 #[cfg(test)]
+mod ollama;
+#[cfg(test)]
 mod openai;
 #[cfg(test)]
 mod oracle;

@@ -1,6 +1,6 @@
 """The vendors' own SDKs, current versions, against a running simulator.
 
-    python3 -m venv /tmp/simvenv && /tmp/simvenv/bin/pip install openai anthropic google-genai pytest
+    python3 -m venv /tmp/simvenv && /tmp/simvenv/bin/pip install openai anthropic google-genai ollama pytest
     cargo run -p stepwell-sim --example sim -- 127.0.0.1:7099
     SIM_URL=http://127.0.0.1:7099 /tmp/simvenv/bin/pytest crates/sim/tests/sdk/test_sim.py
 
@@ -15,6 +15,7 @@ import urllib.request
 import anthropic
 import google.genai
 import httpx2
+import ollama
 import openai
 import pydantic
 import pytest
@@ -560,3 +561,41 @@ def test_gemini_errors():
     assert caught.value.status == "UNAVAILABLE"
     blocked = client.models.generate_content(model="small", contents="[[refuse]]")
     assert blocked.prompt_feedback.block_reason == types.BlockedReason.PROHIBITED_CONTENT
+
+
+def test_ollama_plain_streamed_and_called():
+    client = ollama.Client(host=URL)
+    ask = dict(model="small", messages=[{"role": "user", "content": "hello well"}], think="low")
+    whole = strict(client.chat(**ask))
+    assert "hello well" in whole.message.content and whole.message.thinking
+    assert (whole.done, whole.done_reason) == (True, "stop")
+    lines = [strict(line) for line in client.chat(**ask, stream=True)]
+    for field in ("content", "thinking"):
+        assert "".join(getattr(line.message, field) or "" for line in lines) == getattr(whole.message, field)
+    last = lines[-1]
+    assert (last.done, last.eval_count, last.prompt_eval_count) == (True, whole.eval_count, whole.prompt_eval_count)
+    tools = [{"type": "function", "function": {"name": "weather", "parameters": WEATHER}}]
+    messages = [{"role": "user", "content": "use weather"}]
+    reply = client.chat(model="small", messages=messages, tools=tools)
+    [call] = reply.message.tool_calls
+    assert call.function.name == "weather" and isinstance(call.function.arguments["days"], int)
+    messages += [reply.message, {"role": "tool", "tool_name": "weather", "content": "mild"}]
+    assert client.chat(model="small", messages=messages, tools=tools).message.content == "The tools answered: mild."
+
+
+def test_ollama_structured_models_and_errors():
+    client = ollama.Client(host=URL)
+    ask = dict(model="small", messages=[{"role": "user", "content": "who?"}])
+    person = json.loads(client.chat(**ask, format=PERSON).message.content)
+    assert isinstance(person["adult"], bool)
+    assert [model.model for model in strict(client.list()).models] == ["small", "large"]
+    for model, text, status in [
+        ("small", "[[fault:rate-limit 3]]", 429),
+        ("small", "[[fault:status 503]]", 503),
+        ("gone", "x", 404),
+    ]:
+        with pytest.raises(ollama.ResponseError) as caught:
+            client.chat(model=model, messages=[{"role": "user", "content": text}])
+        assert caught.value.status_code == status
+    with pytest.raises(ollama.ResponseError, match="server busy"):
+        list(client.chat(model="small", messages=[{"role": "user", "content": "[[fault:stream-error 2]]"}], stream=True))

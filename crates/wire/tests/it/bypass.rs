@@ -43,11 +43,13 @@ fn an_edit_changes_the_fields_it_names_and_no_other() {
             for field in ["model", "max_tokens", "max_completion_tokens", "stream_options"] {
                 value.as_object_mut().unwrap().remove(field);
             }
-            if let Some(config) = value.get_mut("generationConfig") {
-                config.as_object_mut().unwrap().remove("maxOutputTokens");
-            }
-            if value.get("generationConfig") == Some(&Value::Object(serde_json::Map::new())) {
-                value.as_object_mut().unwrap().remove("generationConfig");
+            for (field, limit) in [("generationConfig", "maxOutputTokens"), ("options", "num_predict")] {
+                if let Some(config) = value.get_mut(field) {
+                    config.as_object_mut().unwrap().remove(limit);
+                }
+                if value.get(field) == Some(&Value::Object(serde_json::Map::new())) {
+                    value.as_object_mut().unwrap().remove(field);
+                }
             }
             value
         };
@@ -80,8 +82,10 @@ fn usage_that_was_forced_is_withheld_and_nothing_else() {
                 && event.contains("\"usage\":{")
         };
         let events = |text: &str| -> Vec<String> {
-            let end = if text.contains("\r\n") { "\r\n\r\n" } else { "\n\n" };
-            text.split_inclusive(end).filter(|event| !is_extra(event)).map(str::to_owned).collect()
+            text.split_inclusive(fixture.end_of_event())
+                .filter(|event| !is_extra(event))
+                .map(str::to_owned)
+                .collect()
         };
         assert_eq!(tapped(&fixture, true), events(&passed).concat(), "{}", fixture.name());
     }
@@ -112,8 +116,12 @@ fn an_error_answer_says_code_call_and_docs_in_every_dialect() {
             let body = codec(dialect).write_error(&failure, Some(call));
             let value: Value = serde_json::from_slice(&body).unwrap();
             let error = &value["error"];
-            assert_eq!(error["message"], "what happened", "{dialect} {code}");
-            let ours = if dialect == Dialect::Gemini { &error["details"][0]["metadata"] } else { error };
+            let (message, ours) = match dialect {
+                Dialect::OpenaiChat | Dialect::Anthropic => (&error["message"], error),
+                Dialect::Gemini => (&error["message"], &error["details"][0]["metadata"]),
+                Dialect::Ollama => (error, &value),
+            };
+            assert_eq!(message, "what happened", "{dialect} {code}");
             assert_eq!(ours["code"], code.as_str());
             assert_eq!(ours["call_id"], call.to_string());
             assert_eq!(ours["docs"], format!("docs/errors.md#{code}"));
@@ -128,13 +136,13 @@ fn an_error_answer_without_a_call_names_none() {
     for dialect in Dialect::ALL {
         let body = codec(dialect).write_error(&failure, None);
         let value: Value = serde_json::from_slice(&body).unwrap();
-        let error = value["error"].as_object().unwrap();
-        if dialect == Dialect::Gemini {
+        let call = match dialect {
+            Dialect::OpenaiChat | Dialect::Anthropic => value["error"].get("call_id"),
             // Its metadata holds texts only.
-            assert_eq!(error["details"][0]["metadata"].get("call_id"), None);
-        } else {
-            assert_eq!(error.get("call_id"), Some(&Value::Null), "{dialect}");
-        }
+            Dialect::Gemini => value["error"]["details"][0]["metadata"].get("call_id").or(Some(&Value::Null)),
+            Dialect::Ollama => value.get("call_id"),
+        };
+        assert_eq!(call, Some(&Value::Null), "{dialect}");
         let outside = value.get("request_id");
         assert_eq!(outside, (dialect == Dialect::Anthropic).then_some(&Value::Null), "{dialect}");
     }
@@ -152,6 +160,7 @@ fn tokens_and_models_are_said_in_the_dialects_own_shape() {
         let (models, id, first, tokens) = match dialect {
             Dialect::OpenaiChat | Dialect::Anthropic => ("data", "id", "chat", "input_tokens"),
             Dialect::Gemini => ("models", "name", "models/chat", "totalTokens"),
+            Dialect::Ollama => ("models", "model", "chat", "prompt_eval_count"),
         };
         assert_eq!(list[models][1], one, "{dialect}");
         assert_eq!(list[models][0][id], first);

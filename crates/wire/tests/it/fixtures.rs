@@ -1,9 +1,11 @@
-//! The fixtures: `fixtures/<dialect>/<endpoint>/<case>.{request.json,reply.json,error.json,sse}`. Which cases each dialect must
+//! The fixtures: `fixtures/<dialect>/<endpoint>/<case>.{request.json,reply.json,error.json,sse,ndjson}`. Which cases each dialect must
 //! have is for `representable` to say.
 
 use std::path::Path;
 
 use stepwell_types::Dialect;
+use stepwell_wire::codec;
+use stepwell_wire::framing::Framing;
 
 /// What a fixture is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -17,12 +19,16 @@ pub(crate) enum Kind {
 impl Kind {
     const ALL: [Self; 4] = [Self::Request, Self::Reply, Self::Error, Self::Stream];
 
-    const fn suffix(self) -> &'static str {
+    /// How the name of such a fixture ends, in a dialect whose streams are cut in this way.
+    const fn suffix(self, framing: Framing) -> &'static str {
         match self {
             Self::Request => ".request.json",
             Self::Reply => ".reply.json",
             Self::Error => ".error.json",
-            Self::Stream => ".sse",
+            Self::Stream => match framing {
+                Framing::Sse => ".sse",
+                Framing::Lines => ".ndjson",
+            },
         }
     }
 }
@@ -57,6 +63,15 @@ impl Fixture {
     pub(crate) fn name(&self) -> String {
         format!("{}_{:?}_{}", self.dialect, self.kind, self.case).to_lowercase()
     }
+
+    /// What each event of a stream ends with.
+    pub(crate) fn end_of_event(&self) -> &'static str {
+        match codec(self.dialect).framing() {
+            Framing::Sse if self.bytes.contains(&b'\r') => "\r\n\r\n",
+            Framing::Sse => "\n\n",
+            Framing::Lines => "\n",
+        }
+    }
 }
 
 /// Every fixture of every dialect, in the order of their names.
@@ -76,13 +91,15 @@ fn of(dialect: Dialect) -> Vec<Fixture> {
         Dialect::OpenaiChat => "chat_completions",
         Dialect::Anthropic => "messages",
         Dialect::Gemini => "generate_content",
+        Dialect::Ollama => "chat",
     };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(dialect.as_str()).join(endpoint);
+    let framing = codec(dialect).framing();
     let entries = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
     entries
         .map(|path| {
             let name = path.file_name().unwrap().to_str().unwrap();
-            let read = |kind: Kind| Some((kind, name.strip_suffix(kind.suffix())?));
+            let read = |kind: Kind| Some((kind, name.strip_suffix(kind.suffix(framing))?));
             let (kind, case) = Kind::ALL.into_iter().find_map(read).expect("a fixture's name says its kind");
             Fixture { dialect, kind, case: case.to_owned(), bytes: std::fs::read(&path).unwrap() }
         })

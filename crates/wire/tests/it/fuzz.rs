@@ -158,8 +158,8 @@ fn translations() {
 #[test]
 fn frames() {
     check!().with_iterations(3_000).with_max_len(512).for_each(|input: &[u8]| {
-        let split = |mut chunks: &mut dyn Iterator<Item = &[u8]>| {
-            let mut splitter = Splitter::new(Framing::Sse);
+        let split = |framing, mut chunks: &mut dyn Iterator<Item = &[u8]>| {
+            let mut splitter = Splitter::new(framing);
             let mut frames = Vec::new();
             let result = (&mut chunks).try_for_each(|chunk| {
                 splitter.push(chunk, &mut |frame| {
@@ -169,8 +169,10 @@ fn frames() {
             });
             (frames, result)
         };
-        let whole = split(&mut std::iter::once(input));
-        assert_eq!(split(&mut input.chunks(1)), whole);
-        assert_eq!(split(&mut input.chunks(3)), whole);
+        for framing in [Framing::Sse, Framing::Lines] {
+            let whole = split(framing, &mut std::iter::once(input));
+            assert_eq!(split(framing, &mut input.chunks(1)), whole);
+            assert_eq!(split(framing, &mut input.chunks(3)), whole);
+        }
     });
 }

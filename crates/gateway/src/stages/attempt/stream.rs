@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use stepwell_types::{Code, Failure, Outcome};
 use stepwell_upstream::{Exchange, Progress};
-use stepwell_wire::{Fault, Pipe, UpstreamError, codec, translate};
+use stepwell_wire::{Fault, Pipe, UpstreamError, codec, translate_as};
 
 use crate::answer::{Answer, Committed, Refusal};
 use crate::open_call::{Billing, OpenCall, Seen};
@@ -32,8 +32,7 @@ pub(crate) async fn commit(
         let message = format!("a stream was asked for, and its reply is {}", content_type(&exchange));
         return Err(invalid(&message, Seen::default(), target, open));
     }
-    let created = open.record.started.as_seconds();
-    let mut pipe = pipe(call, face, created);
+    let mut pipe = pipe(call, face, open);
     let mut ready = Vec::new();
     loop {
         let burst = poll_fn(|cx| exchange.poll_burst(cx)).await;
@@ -85,11 +84,13 @@ pub(crate) async fn commit(
 }
 
 /// The machine between the two dialects.
-fn pipe(call: &Call, face: &Face, created: i64) -> Box<dyn Pipe> {
+fn pipe(call: &Call, face: &Face, open: &OpenCall) -> Box<dyn Pipe> {
     if face.dialect == call.dialect {
         return call.codec.tap(!call.head.include_usage);
     }
-    translate(codec(face.dialect), call.codec.stream_writer(call.head.include_usage, created))
+    let created = open.record.started.as_seconds();
+    let writer = call.codec.stream_writer(call.head.include_usage, created);
+    translate_as(codec(face.dialect), writer, Some(open.id().to_string()))
 }
 
 /// An error event before any content.

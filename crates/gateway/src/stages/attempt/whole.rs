@@ -49,10 +49,13 @@ fn translate(
 ) -> Result<(ReplyFacts, Bytes), stepwell_wire::Error> {
     let mut reply = codec(face.dialect).read_reply(body)?;
     reply.created.get_or_insert(open.record.started.as_seconds());
+    let id = reply.id.as_deref().map(Arc::from);
+    // Where the provider's dialect has no ids, the client's may want one all the same.
+    reply.id.get_or_insert_with(|| open.id().to_string().into());
     let written = call.codec.write_reply(&reply);
     open.note_losses("reply", &written.losses);
     let facts = ReplyFacts {
-        id: reply.id.as_deref().map(Arc::from),
+        id,
         model: reply.model.as_deref().map(Arc::from),
         finish: reply.finish,
         usage: reply.usage,
