@@ -118,7 +118,9 @@ def test_parallel_function_calls_are_streamed(stream):
     [("ANY", None, ["get_weather"]), ("NONE", None, []), ("ANY", ["get_time"], ["get_time"])],
     ids=["any", "none", "named"],
 )
-def test_the_choice_of_functions_is_obeyed(ask, mode, allowed, names):
+def test_the_choice_of_functions_is_obeyed(ask, provider, mode, allowed, names):
+    if provider == "oll" and names:
+        pytest.skip("Ollama has no form for it: a loss, which the call reports")
     calling = {"mode": mode} | ({"allowed_function_names": allowed} if allowed else {})
     tools = offered(function("get_weather"), function("get_time"))
     reply = ask("hi", tools=tools, tool_config={"function_calling_config": calling})
