@@ -169,6 +169,20 @@ async fn a_prompt_that_ollama_did_not_meter_is_estimated_and_not_free() {
 }
 
 #[tokio::test]
+async fn a_model_is_loaded_in_one_piece_and_costs_nothing() {
+    let answer =
+        r#"{"model":"m","message":{"role":"assistant","content":""},"done_reason":"load","done":true}"#;
+    let scripted = Scripted::json("", answer).await;
+    let rest = provider("p", "ollama", scripted.address, "prices.m = { input = 1, output = 1 }");
+    let stepwell = Stepwell::start("", &rest).await;
+    let headers = headers_of(Dialect::Ollama);
+    let reply = send(stepwell.api, "POST", "/api/chat", headers, r#"{"model":"p/m"}"#).await;
+    assert_eq!((reply.status, reply.text().as_str()), (200, answer));
+    assert_eq!(scripted.only().text(), r#"{"model":"m"}"#);
+    assert_eq!(stepwell.record(&call_of(&reply)).await["cost_usd"], "0.000000000");
+}
+
+#[tokio::test]
 async fn ollama_s_copy_of_openai_s_api_is_spoken_where_config_says_so() {
     let client = Dialect::OpenaiChat;
     for (lines, path, answer) in [

@@ -29,8 +29,7 @@ struct Options<'a> {
 /// Reads the head.
 pub(super) fn read(body: &[u8]) -> Result<Head, Error> {
     let fields: TopLevel<'_> = read_json(body)?;
-    let [model, _, stream, options, tools] = KNOWN.map(|name| field(&fields, name));
-    let said = |raw: Option<&RawValue>| raw.is_some_and(|raw| raw.get() != "null");
+    let [model, messages, stream, options, tools] = KNOWN.map(|name| field(&fields, name));
     let model = model?.ok_or_else(|| Error::at(Code::InvalidRequest, "model", "model is missing"))?;
     let name: Text<'_> = serde_json::from_str(model.get()).map_err(|_| wrong("model", "a string"))?;
     let stream = match stream?.map(RawValue::get) {
@@ -39,12 +38,7 @@ pub(super) fn read(body: &[u8]) -> Result<Head, Error> {
         Some("false") => false,
         Some(_) => return Err(wrong("stream", "true or false")),
     };
-    let tools = match tools?.filter(|tools| said(Some(tools))) {
-        None => Vec::new(),
-        Some(tools) => {
-            serde_json::from_str::<Vec<IgnoredAny>>(tools.get()).map_err(|_| wrong("tools", "an array"))?
-        }
-    };
+    let (messages, tools) = (items("messages", messages?)?, items("tools", tools?)?);
     let limit = options_of(options?)?.num_predict;
     let max_output_tokens = match limit.map(RawValue::get) {
         None | Some("null") => None,
@@ -57,11 +51,12 @@ pub(super) fn read(body: &[u8]) -> Result<Head, Error> {
     Ok(Head {
         model: Arc::from(&*name.0),
         model_span: span(body, model).unwrap_or_default(),
-        stream,
+        // Without messages a model is loaded or unloaded, which is answered in one piece whatever is asked for.
+        stream: stream && messages > 0,
         max_output_tokens,
         max_output_tokens_span: limit.and_then(|limit| span(body, limit)),
         alternatives: 1,
-        has_tools: !tools.is_empty(),
+        has_tools: tools > 0,
         user: None,
         tags: Vec::new(),
         include_usage: true,
@@ -94,6 +89,13 @@ fn field<'a>(fields: &TopLevel<'a>, name: &str) -> Result<Option<&'a RawValue>, 
 
 fn wrong(field: &str, kind: &str) -> Error {
     Error::at(Code::InvalidRequest, field, format!("{field} must be {kind}"))
+}
+
+/// How many items a list has; none where there is no list.
+fn items(field: &str, raw: Option<&RawValue>) -> Result<usize, Error> {
+    let Some(raw) = raw.filter(|raw| raw.get() != "null") else { return Ok(0) };
+    let items: Vec<IgnoredAny> = serde_json::from_str(raw.get()).map_err(|_| wrong(field, "an array"))?;
+    Ok(items.len())
 }
 
 fn options_of(raw: Option<&RawValue>) -> Result<Options<'_>, Error> {
@@ -148,7 +150,14 @@ mod tests {
 
     #[test]
     fn a_stream_is_asked_for_unless_the_body_says_otherwise() {
-        for (said, stream) in [("", true), (r#","stream":null"#, true), (r#","stream":false"#, false)] {
+        for (said, stream) in [
+            (r#","messages":[{}]"#, true),
+            (r#","messages":[{}],"stream":null"#, true),
+            (r#","messages":[{}],"stream":false"#, false),
+            // A model is loaded or unloaded, in one piece.
+            ("", false),
+            (r#","messages":[],"stream":true"#, false),
+        ] {
             assert_eq!(
                 read(format!(r#"{{"model":"m"{said}}}"#).as_bytes()).unwrap().stream,
                 stream,
@@ -207,6 +216,7 @@ mod tests {
             (r#"{"messages":[]}"#, "model"),
             (r#"{"model":"m","stream":1}"#, "stream"),
             (r#"{"model":"m","tools":{}}"#, "tools"),
+            (r#"{"model":"m","messages":"x"}"#, "messages"),
             (r#"{"model":"m","options":[]}"#, "options"),
             (r#"{"model":"m","options":{"num_predict":1,"num_predict":2}}"#, "options"),
             (r#"{"model":"m","options":{"num_predict":1.5}}"#, "options.num_predict"),

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use crate::chat::{Extra, Source};
 use crate::json::{Array, Extras, Object, Text, Whole, keep, object};
-use crate::{chat::Extra, chat::Source};
 
 object! {
     /// What one side says, or a step of it.
@@ -60,14 +60,16 @@ pub(super) fn keep_said<'a>(extra: &mut Vec<Extra<'a>>, path: &str, mut fields: 
 /// dialects have.
 pub(super) fn image(data: Cow<'_, str>) -> Option<Source<'_>> {
     /// How the base64 of each type begins: of its signature, as many bits as fill whole letters.
-    const TYPES: [(&str, &str); 5] = [
+    const TYPES: [(&str, &str); 4] = [
         ("iVBORw0KG", "image/png"),
         ("/9j/", "image/jpeg"),
         ("R0lGODdh", "image/gif"),
         ("R0lGODlh", "image/gif"),
-        ("UklGR", "image/webp"),
     ];
-    let (_, media_type) = TYPES.iter().find(|(start, _)| data.starts_with(start))?;
+    let known = TYPES.iter().find(|(start, _)| data.starts_with(start)).map(|(_, media_type)| *media_type);
+    // `RIFF`, a length, and `WEBP`, of which three letters stand alone.
+    let is_webp = || data.starts_with("UklGR") && data.get(12..16) == Some("RUJQ");
+    let media_type = known.or_else(|| is_webp().then_some("image/webp"))?;
     Some(Source::Base64 { media_type: Cow::Borrowed(media_type), data })
 }
 
@@ -103,4 +105,30 @@ pub(super) fn is_cut(arguments: &str) -> bool {
 pub(super) fn is_object(arguments: &str) -> bool {
     arguments.trim_start().starts_with('{')
         && serde_json::from_str::<serde::de::IgnoredAny>(arguments).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_known_by_its_first_bytes() {
+        for (data, kind) in [
+            ("iVBORw0KGgo=", Some("image/png")),
+            ("/9j/4AAQSkZJRg==", Some("image/jpeg")),
+            ("R0lGODlhAQABAA==", Some("image/gif")),
+            ("UklGRiIAAABXRUJQVlA4IA==", Some("image/webp")),
+            // Sound in the same wrapping.
+            ("UklGRiQAAABXQVZFZm10IA==", None),
+            ("data:image/png;base64,iVBORw0KGgo=", None),
+            ("", None),
+        ] {
+            let source = image(Cow::Borrowed(data));
+            let read = source.as_ref().map(|source| match source {
+                Source::Base64 { media_type, .. } => &**media_type,
+                other => panic!("{other:?}"),
+            });
+            assert_eq!(read, kind, "{data}");
+        }
+    }
 }

@@ -2,9 +2,10 @@
 //!
 //! Shapes follow <https://docs.ollama.com/api/chat> and the types that Ollama's server and its Python client are built of
 //! (`api/types.go`, `ollama/_types.py`). A stream is JSON by lines and is asked for unless `"stream":false` says otherwise.
-//! Ollama's server drops the oldest messages of a conversation that is longer than `options.num_ctx` (4,096 tokens where
-//! neither the request, the model nor the server says more) without saying so: <https://docs.ollama.com/context-length>. What
-//! a client of this dialect says of it passes; no other dialect has a word for it, and none is made up.
+//! Ollama's server drops the oldest messages of a conversation that is longer than `options.num_ctx` without saying so; where
+//! neither the request, the model nor the server says how long, it is as much as fits the machine, from 4,096 tokens on:
+//! <https://docs.ollama.com/context-length>. What a client of this dialect says of it passes; no other dialect has a word for
+//! it, and none is made up.
 
 mod error;
 mod finish;

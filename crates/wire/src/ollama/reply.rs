@@ -33,7 +33,12 @@ impl Response<'_> {
     /// Why the model stopped, and what was metered.
     pub(super) fn ending(&self, calls_tools: bool) -> (Finish, Option<Usage>) {
         let reason = self.done_reason.as_ref().map(|reason| &*reason.0);
-        (finish::read(reason, calls_tools), usage::read(self.prompt_eval_count, self.eval_count))
+        let usage = match reason {
+            // No model was asked anything: this is known to be nothing.
+            Some("load" | "unload") => Some(Usage::default()),
+            _ => usage::read(self.prompt_eval_count, self.eval_count),
+        };
+        (finish::read(reason, calls_tools), usage)
     }
 }
 

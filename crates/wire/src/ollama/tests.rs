@@ -356,4 +356,7 @@ fn usage_is_known_only_where_the_prompt_was_metered() {
         let (_, _, facts) = piped(pipe, &format!("{last}\n"));
         assert!(facts.terminal && facts.usage.is_none());
     }
+    let loaded =
+        br#"{"model":"m","message":{"role":"assistant","content":""},"done":true,"done_reason":"load"}"#;
+    assert_eq!(Ollama.reply_facts(loaded).unwrap().usage, Some(stepwell_types::Usage::default()));
 }
