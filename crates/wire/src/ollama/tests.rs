@@ -58,6 +58,14 @@ fn a_turn_of_several_texts_is_as_many_messages_and_images_stand_with_the_text_be
     assert_eq!(body["stream"], false, "Ollama streams unless told not to");
 }
 
+#[test]
+fn a_turn_of_many_images_is_written_in_time_that_grows_with_their_number() {
+    let parts: Vec<_> = std::iter::once(text("a")).chain((0..200_000).map(|_| image("AA"))).collect();
+    let (body, _) = written(&Chat { turns: vec![turn(Role::User, parts)], ..Chat::default() });
+    assert_eq!(body["messages"].as_array().unwrap().len(), 1);
+    assert_eq!(body["messages"][0]["images"].as_array().unwrap().len(), 200_000);
+}
+
 fn ids(body: &str) -> Vec<String> {
     let chat = Ollama.read_request(body.as_bytes()).unwrap();
     let parts = chat.turns.iter().flat_map(|turn| &turn.parts);

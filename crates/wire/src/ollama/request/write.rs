@@ -88,6 +88,7 @@ impl Messages<'_> {
             Role::Assistant => "assistant",
         };
         let mut draft = Draft::default();
+        let last_text = turn.parts.iter().rposition(|part| text_of(part).is_some());
         for (number, part) in turn.parts.iter().enumerate() {
             let at = format!("/messages/{index}/content/{number}");
             if is_marked(part) {
@@ -98,8 +99,9 @@ impl Messages<'_> {
                 self.result(messages, id, parts, *is_error, &at);
                 continue;
             }
-            let speaks_later = || turn.parts.iter().skip(number).any(|later| text_of(later).is_some());
-            if !fits(part, &draft) || (is_image(part) && draft.content.is_some() && speaks_later()) {
+            // An image stands with the text behind it, if there is one.
+            let belongs_later = is_image(part) && draft.content.is_some() && last_text > Some(number);
+            if !fits(part, &draft) || belongs_later {
                 end(messages, role, &mut draft);
             }
             self.add(&mut draft, part, turn.role, &at);
