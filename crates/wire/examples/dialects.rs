@@ -98,6 +98,9 @@ fn request(dialect: Dialect) -> String {
         Dialect::Anthropic => format!(
             r#"{{"model":"chat","max_tokens":256,"system":"Answer in one line.","messages":[{{"role":"user","content":"{WORDS}"}}],"temperature":0.5,"metadata":{{"user_id":"u-1"}}}}"#
         ),
+        Dialect::OpenaiResponses => format!(
+            r#"{{"model":"chat","instructions":"Answer in one line.","input":[{{"role":"user","content":"{WORDS}"}}],"temperature":0.5,"max_output_tokens":256,"user":"u-1"}}"#
+        ),
         Dialect::Gemini => format!(
             r#"{{"systemInstruction":{{"parts":[{{"text":"Answer in one line."}}]}},"contents":[{{"role":"user","parts":[{{"text":"{WORDS}"}}]}}],"generationConfig":{{"temperature":0.5,"maxOutputTokens":256}}}}"#
         ),
@@ -111,6 +114,9 @@ fn reply(dialect: Dialect) -> String {
         ),
         Dialect::Anthropic => format!(
             r#"{{"id":"msg_1","type":"message","role":"assistant","model":"claude-haiku-4-5","content":[{{"type":"text","text":"{WORDS}"}}],"stop_reason":"end_turn","stop_sequence":null,"usage":{{"input_tokens":60,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":45}}}}"#
+        ),
+        Dialect::OpenaiResponses => format!(
+            r#"{{"id":"resp_1","object":"response","created_at":1700000000,"status":"completed","error":null,"incomplete_details":null,"instructions":null,"metadata":{{}},"model":"gpt-5-mini","output":[{{"id":"msg_1","type":"message","status":"completed","role":"assistant","content":[{{"type":"output_text","annotations":[],"logprobs":[],"text":"{WORDS}"}}]}}],"parallel_tool_calls":true,"temperature":1.0,"tool_choice":"auto","tools":[],"top_p":1.0,"usage":{{"input_tokens":60,"input_tokens_details":{{"cached_tokens":0,"cache_write_tokens":0}},"output_tokens":45,"output_tokens_details":{{"reasoning_tokens":0}},"total_tokens":105}}}}"#
         ),
         Dialect::Gemini => format!(
             r#"{{"candidates":[{{"content":{{"parts":[{{"text":"{WORDS}"}}],"role":"model"}},"finishReason":"STOP","index":0}}],"usageMetadata":{{"promptTokenCount":60,"candidatesTokenCount":45,"totalTokenCount":105}},"modelVersion":"gemini-3-flash","responseId":"r-1"}}"#
@@ -135,6 +141,28 @@ fn stream(dialect: Dialect) -> Vec<String> {
                     + "\n\n",
             );
             events.push("data: [DONE]\n\n".to_owned());
+            events
+        }
+        Dialect::OpenaiResponses => {
+            let event = |kind: &str, rest: &str| {
+                format!("event: {kind}\ndata: {{\"type\":\"{kind}\",\"sequence_number\":1{rest}}}\n\n")
+            };
+            let response = |status: &str, usage: &str| {
+                format!(
+                    r#","response":{{"id":"resp_1","object":"response","created_at":1700000000,"status":"{status}","model":"gpt-5-mini","output":[],"usage":{usage}}}"#
+                )
+            };
+            let at = r#","item_id":"msg_1","output_index":0,"content_index":0"#;
+            let item = r#","output_index":0,"item":{"id":"msg_1","type":"message","status":"in_progress","role":"assistant","content":[]}"#;
+            let mut events = vec![
+                event("response.created", &response("in_progress", "null")),
+                event("response.output_item.added", item),
+            ];
+            let delta = format!(r#"{at},"delta":" water","logprobs":[]"#);
+            events.extend((0..EVENTS).map(|_| event("response.output_text.delta", &delta)));
+            events.push(event("response.output_item.done", item));
+            let usage = r#"{"input_tokens":60,"output_tokens":200,"total_tokens":260}"#;
+            events.push(event("response.completed", &response("completed", usage)));
             events
         }
         Dialect::Anthropic => {

@@ -12,7 +12,9 @@ mod codec;
 mod error;
 mod gemini;
 mod losses;
+mod openai;
 mod openai_chat;
+mod openai_responses;
 mod pipe;
 mod tap;
 

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use stepwell_types::Code;
 
-use super::message::{self, Content, ToolCall, said, signature, write_signature};
+use super::message::{self, Content, ToolCall, signature, write_signature};
 use super::usage::{self, Counts};
 use super::{finish, message::Arguments};
 use crate::chat::{Extra, Part, Reply};
 use crate::json::{Array, Field, Object, Scanner, Text, Whole, object, read_reply, write_object};
+use crate::openai::said;
 use crate::{Error, Losses, ReplyFacts, Written};
 
 object! {

@@ -11,11 +11,12 @@ use std::sync::Arc;
 use memchr::memmem;
 use serde::Deserialize;
 
+use super::finish;
 use super::stream::{Choice, Chunk, DONE, Form, problem};
 use super::usage::Counts;
-use super::{error, finish};
 use crate::framing::Frame;
 use crate::json::{Listed, Text, read_frame};
+use crate::openai::error;
 use crate::tap::{Verdict, Watch, is_object};
 use crate::{Facts, Fault};
 

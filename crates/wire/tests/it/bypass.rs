@@ -40,7 +40,9 @@ fn an_edit_changes_the_fields_it_names_and_no_other() {
         assert_eq!(again.include_usage, head.stream || head.include_usage);
         let fields = |body: &[u8]| {
             let mut value: Value = serde_json::from_slice(body).unwrap();
-            for field in ["model", "max_tokens", "max_completion_tokens", "stream_options"] {
+            for field in
+                ["model", "max_tokens", "max_completion_tokens", "max_output_tokens", "stream_options"]
+            {
                 value.as_object_mut().unwrap().remove(field);
             }
             if let Some(config) = value.get_mut("generationConfig") {
@@ -150,7 +152,9 @@ fn tokens_and_models_are_said_in_the_dialects_own_shape() {
         let list: Value = serde_json::from_slice(&codec(dialect).write_models(&models)).unwrap();
         let one: Value = serde_json::from_slice(&codec(dialect).write_model(&models[1])).unwrap();
         let (models, id, first, tokens) = match dialect {
-            Dialect::OpenaiChat | Dialect::Anthropic => ("data", "id", "chat", "input_tokens"),
+            Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Anthropic => {
+                ("data", "id", "chat", "input_tokens")
+            }
             Dialect::Gemini => ("models", "name", "models/chat", "totalTokens"),
         };
         assert_eq!(list[models][1], one, "{dialect}");

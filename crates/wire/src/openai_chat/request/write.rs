@@ -5,10 +5,10 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::fitting::fitting;
 use super::messages::Messages;
 use crate::chat::{Chat, Extra, Format, Role, Thinking, Tool, ToolChoice};
 use crate::json::{Object, Text, key_under, write_object};
+use crate::openai::{effort, fitting};
 use crate::{Edits, Losses, Quirks, Written};
 
 /// Fields of the body that only OpenAI has: they come from one of its own clients and go out as they came in.
@@ -73,7 +73,7 @@ pub(in super::super) fn write(chat: &Chat<'_>, edits: &Edits<'_>, quirks: Quirks
         }
         let mut written = Vec::new();
         for extra in &chat.extra {
-            if !rest(extra, object, &mut written) {
+            if !rest(extra, chat, object, &mut written) {
                 losses.note(extra.path.as_str());
             }
         }
@@ -83,10 +83,21 @@ pub(in super::super) fn write(chat: &Chat<'_>, edits: &Edits<'_>, quirks: Quirks
 
 /// Writes a field that the superset has no place for if it is OpenAI's own. False where it is lost: one of another
 /// dialect, or one that was `written` before.
-fn rest<'e>(extra: &'e Extra<'_>, object: &mut Object<'_>, written: &mut Vec<Cow<'e, str>>) -> bool {
+fn rest<'e>(
+    extra: &'e Extra<'_>,
+    chat: &Chat<'_>,
+    object: &mut Object<'_>,
+    written: &mut Vec<Cow<'e, str>>,
+) -> bool {
+    if extra.path == "/text/verbosity" {
+        object.raw("verbosity", extra.value);
+        return true;
+    }
     let Some(key) = key_under(&extra.path, "") else { return is_own_tool(extra) };
     let own = match &*key {
         "service_tier" => extra.value.get() != "\"standard_only\"",
+        // Responses ask for likelihoods in a form of their own.
+        "top_logprobs" => chat.extra.iter().any(|extra| extra.path == "/logprobs"),
         "tool_choice" => is_kind(extra.value, &["allowed_tools", "custom"]),
         key => OWN.contains(&key),
     };
@@ -197,15 +208,6 @@ fn limits(chat: &Chat<'_>, edits: &Edits<'_>, quirks: Quirks, object: &mut Objec
         Some(Thinking::Off) => losses.note("/thinking"),
         // A model that reasons does so as much as it finds right when nothing is said.
         Some(Thinking::Adaptive) | None => {}
-    }
-}
-
-/// The level that comes closest to a budget of thinking tokens.
-fn effort(budget: u64) -> &'static str {
-    match budget {
-        0..4_096 => "low",
-        4_096..16_384 => "medium",
-        _ => "high",
     }
 }
 

@@ -9,8 +9,9 @@ use super::{Chunk, DONE, Delta, problem};
 use crate::chat::Part;
 use crate::framing::Frame;
 use crate::json::{Listed, Text, read_frame};
+use crate::openai::error;
 use crate::openai_chat::message::{self, ToolCall};
-use crate::openai_chat::{error, finish, reply};
+use crate::openai_chat::{finish, reply};
 use crate::stream::{Event, StreamReader};
 use crate::{Fault, Losses};
 

@@ -8,7 +8,7 @@ use stepwell_types::{CallId, Code, Failure};
 
 use crate::UpstreamError;
 use crate::error::DOCS;
-use crate::json::write_object;
+use crate::json::{Object, write_object};
 
 /// The longest message that is passed on.
 const MESSAGE_LIMIT: usize = 2_000;
@@ -33,7 +33,7 @@ struct Body<'a> {
 }
 
 /// Reads an error answer.
-pub(super) fn read(status: u16, body: &[u8]) -> UpstreamError {
+pub(crate) fn read(status: u16, body: &[u8]) -> UpstreamError {
     let outer: Body<'_> = serde_json::from_slice(body).unwrap_or_default();
     let nested = outer.error.and_then(|error| serde_json::from_str::<Body<'_>>(error.get()).ok());
     let words = outer.error.and_then(string);
@@ -41,7 +41,7 @@ pub(super) fn read(status: u16, body: &[u8]) -> UpstreamError {
 }
 
 /// Reads the error of an event. Its status is the one its type or code stands for.
-pub(super) fn read_event(error: &RawValue) -> UpstreamError {
+pub(crate) fn read_event(error: &RawValue) -> UpstreamError {
     let body: Body<'_> = serde_json::from_str(error.get()).unwrap_or_default();
     let status = event_status(&body);
     of(status, &body, string(error))
@@ -124,10 +124,16 @@ fn status_of(name: &str) -> Option<u16> {
         "authentication_error" | "invalid_api_key" => 401,
         "permission_error" => 403,
         "not_found_error" | "model_not_found" => 404,
-        "rate_limit_error" | "rate_limit_exceeded" | "requests" | "tokens" | "insufficient_quota" => 429,
+        "rate_limit_error"
+        | "rate_limit_exceeded"
+        | "too_many_requests"
+        | "requests"
+        | "tokens"
+        | "insufficient_quota" => 429,
         "overloaded_error"
         | "overloaded"
         | "server_overloaded"
+        | "server_is_overloaded"
         | "engine_overloaded_error"
         | "service_unavailable"
         | "service_unavailable_error" => 503,
@@ -138,18 +144,21 @@ fn status_of(name: &str) -> Option<u16> {
 }
 
 /// Writes an error object. `docs` says where its code is explained.
-pub(super) fn write(out: &mut Vec<u8>, failure: &Failure, call: Option<CallId>) {
+pub(crate) fn write(out: &mut Vec<u8>, failure: &Failure, call: Option<CallId>) {
+    write_object(out, |body| write_field(body, failure, call));
+}
+
+/// Writes the field of an error object, into one that may have others.
+pub(crate) fn write_field(body: &mut Object<'_>, failure: &Failure, call: Option<CallId>) {
     let mut buffer = [0; 36];
     let call: Option<&str> = call.map(|call| call.encode(&mut buffer));
-    write_object(out, |body| {
-        body.object("error", |error| {
-            error.string("message", &failure.message);
-            error.string("type", failure.code.openai_type());
-            error.string_or_null("param", failure.param.as_deref());
-            error.string("code", failure.code.as_str());
-            error.string_or_null("call_id", call);
-            error.joined("docs", &[DOCS, failure.code.as_str()]);
-        });
+    body.object("error", |error| {
+        error.string("message", &failure.message);
+        error.string("type", failure.code.openai_type());
+        error.string_or_null("param", failure.param.as_deref());
+        error.string("code", failure.code.as_str());
+        error.string_or_null("call_id", call);
+        error.joined("docs", &[DOCS, failure.code.as_str()]);
     });
 }
 

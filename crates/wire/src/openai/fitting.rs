@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// `text`, or where it is longer than OpenAI takes, a name made from it: always the same one, and another for every
 /// other text. A call and its results stand in one request, so they still match.
-pub(super) fn fitting<'t>(text: &'t str, limit: usize, prefix: &str) -> Cow<'t, str> {
+pub(crate) fn fitting<'t>(text: &'t str, limit: usize, prefix: &str) -> Cow<'t, str> {
     if text.len() <= limit {
         return Cow::Borrowed(text);
     }
