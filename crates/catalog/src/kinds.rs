@@ -9,10 +9,12 @@ use crate::provider::{Auth, Face, ProviderKind, Quirks};
 /// Every provider kind.
 pub(crate) const KINDS: &[ProviderKind] = &[
     ProviderKind {
+        faces: &[CHAT, Face { count_tokens_path: Some("/responses/input_tokens"), ..RESPONSES }],
         base_url: Some("https://api.openai.com/v1"),
         key_env: Some("OPENAI_API_KEY"),
         prices: Some("openai"),
         // Not `openai-organization` and `openai-project`: they choose whose account is billed. Config may set them.
+        further_faces: &[],
         ..openai_chat("openai", "https://developers.openai.com/api/reference/resources/chat")
     },
     // Limits: <https://platform.claude.com/docs/en/api/rate-limits>
@@ -84,11 +86,13 @@ pub(crate) const KINDS: &[ProviderKind] = &[
     },
     // The header keeps a conversation on the server that has it cached.
     ProviderKind {
+        faces: &[CHAT, RESPONSES],
         base_url: Some("https://api.x.ai/v1"),
         key_env: Some("XAI_API_KEY"),
         prices: Some("x-ai"),
         forward_request_headers: &["x-grok-conv-id"],
         quirks: Quirks { no_developer_role: true, ..NO_QUIRKS },
+        further_faces: &[],
         ..openai_chat("xai", "https://docs.x.ai/docs/api-reference")
     },
     // The headers name the product in its statistics.
@@ -283,6 +287,13 @@ const CHAT: Face = Face {
     count_tokens_path: None,
 };
 
+const RESPONSES: Face = Face {
+    dialect: Dialect::OpenaiResponses,
+    chat_path: "/responses",
+    stream_path: None,
+    count_tokens_path: None,
+};
+
 const MESSAGES: Face = Face {
     dialect: Dialect::Anthropic,
     chat_path: "/v1/messages",
@@ -303,7 +314,7 @@ const fn openai_chat(name: &'static str, docs: &'static str) -> ProviderKind {
         name,
         docs,
         faces: &[CHAT],
-        further_faces: &[],
+        further_faces: &[RESPONSES],
         base_url: None,
         auth: Auth::Bearer,
         key_env: None,

@@ -44,6 +44,8 @@ pub(crate) struct Refused {
 }
 
 const CHAT: CallDoor = by_body(Endpoint::Chat, Dialect::OpenaiChat);
+const RESPONSES: CallDoor = by_body(Endpoint::Chat, Dialect::OpenaiResponses);
+const COUNT_INPUT: CallDoor = by_body(Endpoint::CountTokens, Dialect::OpenaiResponses);
 const MESSAGES: CallDoor = by_body(Endpoint::Chat, Dialect::Anthropic);
 const COUNT_TOKENS: CallDoor = by_body(Endpoint::CountTokens, Dialect::Anthropic);
 
@@ -60,6 +62,8 @@ pub(crate) fn find(request: &RequestHead, snapshot: &Snapshot) -> Result<Door, R
     let refused = |failure| Refused { failure, dialect, allow: None };
     let door = match (path, &request.method) {
         ("/v1/chat/completions", &Method::POST) => Door::Call(CHAT),
+        ("/v1/responses", &Method::POST) => Door::Call(RESPONSES),
+        ("/v1/responses/input_tokens", &Method::POST) => Door::Call(COUNT_INPUT),
         ("/v1/messages", &Method::POST) => Door::Call(MESSAGES),
         ("/v1/messages/count_tokens", &Method::POST) => Door::Call(COUNT_TOKENS),
         ("/v1/models" | "/v1beta/models", &Method::GET) => Door::Models(dialect),
@@ -78,6 +82,7 @@ pub(crate) fn find(request: &RequestHead, snapshot: &Snapshot) -> Result<Door, R
         (path, &Method::POST) if names_a_method(path) => {
             Door::Call(of_gemini(&path[MODEL.len()..], request.query()).map_err(refused)?)
         }
+        (path, _) if is_below(path, RESPONSE) => return Err(refused(not_kept())),
         (path, method) => return Err(nothing_here(path, method, dialect)),
     };
     check_origin(request, snapshot).map_err(refused)?;
@@ -88,10 +93,18 @@ pub(crate) fn find(request: &RequestHead, snapshot: &Snapshot) -> Result<Door, R
 }
 
 const MODEL: &str = "/v1/models/";
+const RESPONSE: &str = "/v1/responses/";
 const GEMINI: &str = "/v1beta/models/";
 
 fn is_below(path: &str, prefix: &str) -> bool {
     path.len() > prefix.len() && path.starts_with(prefix)
+}
+
+/// What a client hears that goes back to a response.
+fn not_kept() -> Failure {
+    let message = "responses are not kept, so none can be read, cancelled or gone on from. there are POST /v1/responses and \
+                   POST /v1/responses/input_tokens";
+    Failure::new(Code::NotFound, message)
 }
 
 /// Whether this is a method of a model in the stable version of Gemini's API.
@@ -132,6 +145,8 @@ fn dialect_of(path: &str, headers: &Headers) -> Dialect {
         Dialect::Gemini
     } else if path.starts_with("/v1/messages") || headers.get("anthropic-version").is_some() {
         Dialect::Anthropic
+    } else if path.starts_with("/v1/responses") {
+        Dialect::OpenaiResponses
     } else {
         Dialect::OpenaiChat
     }
@@ -139,7 +154,11 @@ fn dialect_of(path: &str, headers: &Headers) -> Dialect {
 
 fn nothing_here(path: &str, method: &Method, dialect: Dialect) -> Refused {
     let allow = match path {
-        "/v1/chat/completions" | "/v1/messages" | "/v1/messages/count_tokens" => Some("POST"),
+        "/v1/chat/completions"
+        | "/v1/responses"
+        | "/v1/responses/input_tokens"
+        | "/v1/messages"
+        | "/v1/messages/count_tokens" => Some("POST"),
         "/v1/models" | "/v1beta/models" | "/healthz" | "/readyz" => Some("GET"),
         _ if names_a_method(path) => Some("POST"),
         _ if is_below(path, GEMINI) => Some("GET, POST"),
@@ -149,8 +168,8 @@ fn nothing_here(path: &str, method: &Method, dialect: Dialect) -> Refused {
         Failure::new(Code::MethodNotAllowed, format!("{path} takes {allow}, not {method}"))
     } else {
         let message = format!(
-            "there is nothing at {method} {path}. there are POST /v1/chat/completions, POST /v1/messages, \
-             POST /v1/messages/count_tokens, POST /v1beta/models/MODEL:generateContent and GET /v1/models"
+            "there is nothing at {method} {path}. there are POST /v1/chat/completions, POST /v1/responses, \
+             POST /v1/messages, POST /v1/messages/count_tokens, POST /v1beta/models/MODEL:generateContent and GET /v1/models"
         );
         Failure::new(Code::NotFound, message)
     };

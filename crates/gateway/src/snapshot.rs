@@ -57,14 +57,17 @@ pub(crate) struct Target {
     pub(crate) provider: Arc<Provider>,
     pub(crate) price: Option<Arc<ModelPrice>>,
     pub(crate) quirks: Quirks,
+    /// The dialect to speak with its model, whatever the client's, where the provider has it.
+    only: Option<Dialect>,
     faces: Arc<[Face]>,
 }
 
 impl Target {
-    /// The face that a client of this dialect is served through: its own where the provider has it, else the first.
+    /// The face that a client of this dialect is served through: the model's only one, else the client's own where the
+    /// provider has it, else the first.
     pub(crate) fn face(&self, client: Dialect) -> Result<&Face, Failure> {
-        let own = self.faces.iter().find(|face| face.dialect == client);
-        own.or(self.faces.first()).ok_or_else(|| {
+        let of = |dialect: Dialect| self.faces.iter().find(|face| face.dialect == dialect);
+        self.only.and_then(of).or_else(|| of(client)).or(self.faces.first()).ok_or_else(|| {
             Failure::new(Code::InternalError, format!("{} speaks no dialect", self.name.provider))
         })
     }
@@ -159,6 +162,7 @@ impl Snapshot {
                 faces,
                 price: self.pricing.of(settings, &name.model),
                 quirks: quirks(settings.kind, &name.model),
+                only: model_quirks(&name.model).responses_only.then_some(Dialect::OpenaiResponses),
                 provider: Arc::clone(provider),
                 name,
             }));

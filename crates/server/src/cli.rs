@@ -140,6 +140,8 @@ pub(crate) enum BenchDialect {
     OpenaiChat,
     /// Anthropic messages.
     Anthropic,
+    /// OpenAI responses.
+    OpenaiResponses,
     /// Google's `generateContent`.
     Gemini,
 }

@@ -34,6 +34,7 @@ fn options(args: &BenchArgs) -> Result<LoadOptions, Failure> {
     let dialect = match args.dialect {
         BenchDialect::OpenaiChat => Dialect::OpenaiChat,
         BenchDialect::Anthropic => Dialect::Anthropic,
+        BenchDialect::OpenaiResponses => Dialect::OpenaiResponses,
         BenchDialect::Gemini => Dialect::Gemini,
     };
     let mut options = LoadOptions::new(args.url.clone(), dialect, args.model.clone());

@@ -8,7 +8,7 @@ use stepwell_types::{Blame, Code, Dialect, NanoUsd};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::harness::{Simulator, Stepwell, call_of, closed_port, eventually, provider};
+use crate::harness::{RESPONSES, Simulator, Stepwell, call_of, closed_port, eventually, provider};
 use crate::harness_client::{End, Reply, ask, question, sent, words_of};
 
 /// What comes of a call.
@@ -139,7 +139,8 @@ async fn every_fault_is_a_true_error_or_an_honest_end_and_leaves_one_record() {
     let rest = sim.providers()
         + &provider("oai-dead", "openai", dead, "")
         + &provider("ant-dead", "anthropic", dead, "")
-        + &provider("gem-dead", "gemini", dead, "");
+        + &provider("gem-dead", "gemini", dead, "")
+        + &provider("res-dead", RESPONSES, dead, "");
     let stepwell = Stepwell::start("", &rest).await;
     let world = Arc::new(World { sim, stepwell });
     let room = Arc::new(Semaphore::new(AT_ONCE));
@@ -194,6 +195,7 @@ impl Cell {
             Dialect::OpenaiChat => format!("oai{suffix}/small"),
             Dialect::Anthropic => format!("ant{suffix}/small"),
             Dialect::Gemini => format!("gem{suffix}/small"),
+            Dialect::OpenaiResponses => format!("res{suffix}/small"),
         };
         let text = format!("draw some water {text} [[sim:tokens=12]]");
         let body = question(self.client, &target, self.stream, &text);
@@ -337,7 +339,9 @@ pub(crate) fn check_error(dialect: Dialect, reply: &Reply, code: Code, seen: &st
     assert_eq!(words["call_id"].as_str(), reply.header("x-stepwell-call-id"), "{seen}");
     assert!(words["docs"].as_str().unwrap().ends_with(&format!("#{code}")), "{seen}");
     match dialect {
-        Dialect::OpenaiChat => assert_eq!(error["type"], code.openai_type(), "{seen}"),
+        Dialect::OpenaiChat | Dialect::OpenaiResponses => {
+            assert_eq!(error["type"], code.openai_type(), "{seen}")
+        }
         Dialect::Anthropic => assert_eq!(body["type"], "error", "{seen}"),
         Dialect::Gemini => assert_eq!(error["code"], reply.status, "{seen}"),
     }

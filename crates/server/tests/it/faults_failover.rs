@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::faults::{amount, check_error, placed};
-use crate::harness::{Simulator, Stepwell, call_of, closed_port, eventually, provider};
+use crate::harness::{RESPONSES, Simulator, Stepwell, call_of, closed_port, eventually, provider};
 use crate::harness_client::{End, ask, question};
 
 /// What goes wrong before a reply is committed, and what the record of that attempt says: not streamed, streamed.
@@ -56,6 +56,7 @@ fn kind(dialect: Dialect) -> &'static str {
         Dialect::OpenaiChat => "openai",
         Dialect::Anthropic => "anthropic",
         Dialect::Gemini => "gemini",
+        Dialect::OpenaiResponses => RESPONSES,
     }
 }
 
@@ -63,7 +64,8 @@ fn other(dialect: Dialect) -> Dialect {
     match dialect {
         Dialect::OpenaiChat => Dialect::Anthropic,
         Dialect::Anthropic => Dialect::Gemini,
-        Dialect::Gemini => Dialect::OpenaiChat,
+        Dialect::Gemini => Dialect::OpenaiResponses,
+        Dialect::OpenaiResponses => Dialect::OpenaiChat,
     }
 }
 
@@ -72,6 +74,7 @@ fn good(dialect: Dialect) -> &'static str {
         Dialect::OpenaiChat => "oai",
         Dialect::Anthropic => "ant",
         Dialect::Gemini => "gem",
+        Dialect::OpenaiResponses => "res",
     }
 }
 

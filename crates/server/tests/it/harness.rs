@@ -60,11 +60,12 @@ impl Simulator {
         entries
     }
 
-    /// The providers `oai` and `ant`, both at this simulator, priced as it prices.
+    /// A provider of every dialect, all at this simulator, priced as it prices.
     pub(crate) fn providers(&self) -> String {
         self.provider("oai", "openai", "")
             + &self.provider("ant", "anthropic", "")
             + &self.provider("gem", "gemini", "")
+            + &self.provider("res", RESPONSES, "")
     }
 
     /// A provider at this simulator. `lines` are more of its keys.
@@ -79,11 +80,18 @@ impl Drop for Simulator {
     }
 }
 
+/// Stands for a provider of OpenAI's kind that speaks responses only; one of kind `openai` speaks chat completions only.
+pub(crate) const RESPONSES: &str = "openai-responses";
+
 /// A provider of the given kind at `address`. `lines` are more of its keys.
 pub(crate) fn provider(name: &str, kind: &str, address: SocketAddr, lines: &str) -> String {
-    let path = if kind == "openai" { "/v1" } else { "" };
+    let (kind, path, dialects) = match kind {
+        "openai" => (kind, "/v1", "dialects = [\"openai_chat\"]\n"),
+        RESPONSES => ("openai", "/v1", "dialects = [\"openai_responses\"]\n"),
+        kind => (kind, "", ""),
+    };
     format!(
-        "[providers.{name}]\nkind = \"{kind}\"\nbase_url = \"http://{address}{path}\"\n\
+        "[providers.{name}]\nkind = \"{kind}\"\n{dialects}base_url = \"http://{address}{path}\"\n\
          api_key = \"literal:key-of-{name}\"\nmodels = [\"small\", \"large\"]\n\
          timeouts = {{ connect = \"{SILENCE}\", first_byte = \"{SILENCE}\", idle = \"{SILENCE}\", total = \"50s\" }}\n\
          prices.small = {{ input = 0.15, cache_read = 0.075, cache_write = 0.1875, output = 0.60 }}\n\

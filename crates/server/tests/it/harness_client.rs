@@ -75,10 +75,15 @@ impl Reply {
             Dialect::OpenaiChat => events[at].1 == "[DONE]",
             Dialect::Anthropic => events[at].0 == "message_stop" || data[at]["type"] == "message_stop",
             Dialect::Gemini => data[at]["candidates"][0]["finishReason"].is_string(),
+            Dialect::OpenaiResponses => {
+                matches!(data[at]["type"].as_str(), Some("response.completed" | "response.incomplete"))
+            }
         };
         let is_error = |at: usize| match dialect {
             Dialect::OpenaiChat | Dialect::Gemini => data[at]["error"].is_object(),
-            Dialect::Anthropic => events[at].0 == "error" && data[at]["type"] == "error",
+            Dialect::Anthropic | Dialect::OpenaiResponses => {
+                events[at].0 == "error" && data[at]["type"] == "error"
+            }
         };
         let terminals = (0..events.len()).filter(|at| is_terminal(*at)).count();
         let errors = (0..events.len()).filter(|at| is_error(*at)).count();
@@ -98,6 +103,7 @@ impl Reply {
                 Dialect::OpenaiChat => &body["choices"][0]["message"]["content"],
                 Dialect::Anthropic => &body["content"][0]["text"],
                 Dialect::Gemini => &body["candidates"][0]["content"]["parts"][0]["text"],
+                Dialect::OpenaiResponses => &body["output"][0]["content"][0]["text"],
             };
             return text.as_str().unwrap_or_default().to_owned();
         }
@@ -108,6 +114,7 @@ impl Reply {
                 Dialect::OpenaiChat => &data["choices"][0]["delta"]["content"],
                 Dialect::Anthropic => &data["delta"]["text"],
                 Dialect::Gemini => &data["candidates"][0]["content"]["parts"][0]["text"],
+                Dialect::OpenaiResponses => &data["delta"],
             };
             text.as_str().unwrap_or_default().to_owned()
         };
@@ -200,13 +207,14 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> Reply {
 }
 
 /// The dialects whose body says everything: their path is the same for every call.
-pub(crate) const BY_BODY: [Dialect; 2] = [Dialect::OpenaiChat, Dialect::Anthropic];
+pub(crate) const BY_BODY: [Dialect; 3] = [Dialect::OpenaiChat, Dialect::Anthropic, Dialect::OpenaiResponses];
 
 /// The path of a dialect's chat endpoint; where it names the model, of `oai/small`.
 pub(crate) const fn path_of(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::OpenaiChat => "/v1/chat/completions",
         Dialect::Anthropic => "/v1/messages",
+        Dialect::OpenaiResponses => "/v1/responses",
         Dialect::Gemini => "/v1beta/models/oai/small:generateContent",
     }
 }
@@ -226,7 +234,7 @@ pub(crate) fn sent(dialect: Dialect, question: &Value) -> (String, String) {
 /// The headers an SDK of the dialect sends.
 pub(crate) const fn headers_of(dialect: Dialect) -> &'static [(&'static str, &'static str)] {
     match dialect {
-        Dialect::OpenaiChat => {
+        Dialect::OpenaiChat | Dialect::OpenaiResponses => {
             &[("content-type", "application/json"), ("authorization", "Bearer sk-of-the-client")]
         }
         Dialect::Anthropic => &[
@@ -244,6 +252,14 @@ pub(crate) fn question(dialect: Dialect, model: &str, stream: bool, text: &str) 
     let limit = match dialect {
         Dialect::OpenaiChat => "max_completion_tokens",
         Dialect::Anthropic => "max_tokens",
+        Dialect::OpenaiResponses => {
+            return serde_json::json!({
+                "model": model,
+                "stream": stream,
+                "input": [{"role": "user", "content": text}],
+                "max_output_tokens": 4_000,
+            });
+        }
         Dialect::Gemini => {
             return serde_json::json!({
                 "model": model,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use stepwell_types::Dialect;
 
 /// What clients name, the plain ones more often than the routes whose first target never answers.
-const MODELS: [&str; 10] = [
+const MODELS: [&str; 12] = [
     "openai/small",
     "openai/small",
     "openai/large",
@@ -19,6 +19,8 @@ const MODELS: [&str; 10] = [
     "anthropic/large",
     "gemini/small",
     "gemini/large",
+    "responses/small",
+    "responses/large",
     "fall-to-anthropic",
     "fall-to-openai",
 ];
@@ -56,6 +58,7 @@ pub(super) fn any(random: &mut fastrand::Rng, number: usize, host: &str) -> Plan
         Dialect::OpenaiChat => ("/v1/chat/completions".to_owned(), openai(random, streamed)),
         Dialect::Anthropic => ("/v1/messages".to_owned(), anthropic(random, streamed)),
         Dialect::Gemini => gemini(random, streamed),
+        Dialect::OpenaiResponses => ("/v1/responses".to_owned(), responses(random, streamed)),
     };
     let request = Request::post(path)
         .header("host", host)
@@ -112,6 +115,19 @@ fn anthropic(random: &mut fastrand::Rng, streamed: bool) -> Value {
     })
 }
 
+fn responses(random: &mut fastrand::Rng, streamed: bool) -> Value {
+    let mut body = json!({
+        "model": model(random),
+        "instructions": background(),
+        "input": text(random),
+        "stream": streamed,
+    });
+    if random.bool() {
+        body["max_output_tokens"] = random.u32(16..200).into();
+    }
+    body
+}
+
 fn gemini(random: &mut fastrand::Rng, streamed: bool) -> (String, Value) {
     let method = if streamed { "streamGenerateContent?alt=sse" } else { "generateContent" };
     let body = json!({
@@ -155,6 +171,9 @@ pub(super) fn is_complete(dialect: Dialect, stream: &[u8]) -> bool {
         Dialect::OpenaiChat => holds(stream, b"data: [DONE]\n\n"),
         Dialect::Anthropic => holds(stream, b"event: message_stop\n"),
         Dialect::Gemini => holds(stream, b"\"finishReason\":"),
+        Dialect::OpenaiResponses => {
+            holds(stream, b"event: response.completed\n") || holds(stream, b"event: response.incomplete\n")
+        }
     }
 }
 
@@ -162,7 +181,7 @@ pub(super) fn is_complete(dialect: Dialect, stream: &[u8]) -> bool {
 pub(super) fn has_error(dialect: Dialect, stream: &[u8]) -> bool {
     match dialect {
         Dialect::OpenaiChat | Dialect::Gemini => holds(stream, b"data: {\"error\":"),
-        Dialect::Anthropic => holds(stream, b"event: error\n"),
+        Dialect::Anthropic | Dialect::OpenaiResponses => holds(stream, b"event: error\n"),
     }
 }
 
