@@ -106,11 +106,20 @@ impl Scanner {
                 }
                 _ => {}
             }
-        } else if self.dialect == Dialect::Anthropic
-            && let Some(name) = field(line, b"event:")
-        {
-            self.finished |= name.starts_with(b"message_stop");
-            self.failed |= name.starts_with(b"error");
+        } else if let Some(name) = field(line, b"event:") {
+            match self.dialect {
+                Dialect::Anthropic => {
+                    self.finished |= name.starts_with(b"message_stop");
+                    self.failed |= name.starts_with(b"error");
+                }
+                Dialect::OpenaiResponses => {
+                    let ends: [&[u8]; 2] = [b"response.completed", b"response.incomplete"];
+                    let failures: [&[u8]; 2] = [b"error", b"response.failed"];
+                    self.finished |= ends.iter().any(|end| name.starts_with(end));
+                    self.failed |= failures.iter().any(|failure| name.starts_with(failure));
+                }
+                Dialect::OpenaiChat | Dialect::Gemini => {}
+            }
         }
     }
 }
@@ -130,6 +139,10 @@ mod tests {
     const ANTHROPIC: &str = "event: message_start\ndata: {}\n\nevent: ping\ndata: {}\n\n\
         event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
 
+    const RESPONSES: &str = "event: response.created\ndata: {}\n\n\
+        event: response.output_text.delta\ndata: {\"delta\":\"event: response.completed\"}\n\n\
+        event: response.completed\ndata: {}\n\n";
+
     const GEMINI: &str = "data: {\"candidates\":[{\"text\":\"\\\"finishReason\\\"\"}]}\r\n\r\n\
         data: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\r\n\r\n";
 
@@ -146,6 +159,9 @@ mod tests {
         }
         for size in 1..=ANTHROPIC.len() {
             assert_eq!(scan(Dialect::Anthropic, ANTHROPIC, size), (3, true, false), "{size}");
+        }
+        for size in 1..=RESPONSES.len() {
+            assert_eq!(scan(Dialect::OpenaiResponses, RESPONSES, size), (3, true, false), "{size}");
         }
     }
 
@@ -167,12 +183,15 @@ mod tests {
     }
 
     #[test]
-    fn an_error_event_is_noticed_in_both_dialects() {
+    fn an_error_event_is_noticed_in_every_dialect_that_has_one() {
         let openai = "data: {\"id\":1}\n\ndata: {\"error\":{\"message\":\"overloaded\"}}\n\n";
         let anthropic = "event: error\ndata: {\"type\":\"error\"}\n\n";
+        let failed = "event: response.failed\ndata: {\"type\":\"response.failed\"}\n\n";
         for size in 1..=openai.len() {
             assert_eq!(scan(Dialect::OpenaiChat, openai, size), (2, false, true), "{size}");
             assert_eq!(scan(Dialect::Anthropic, anthropic, size), (1, false, true), "{size}");
+            assert_eq!(scan(Dialect::OpenaiResponses, anthropic, size), (1, false, true), "{size}");
+            assert_eq!(scan(Dialect::OpenaiResponses, failed, size), (1, false, true), "{size}");
         }
     }
 }

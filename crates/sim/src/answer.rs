@@ -18,6 +18,7 @@ use crate::generate::{self, Ids};
 use crate::head::{error_response, html, identify, json_type, rate_limit_headers, respond};
 use crate::json::Json;
 use crate::knobs::{self, Knobs};
+use crate::openai::responses::{self, settings::Settings};
 use crate::options::ModelOptions;
 use crate::oracle::{Ended, id_text};
 use crate::prompt_cache::Cached;
@@ -76,7 +77,9 @@ pub(crate) fn call(call: &Call<'_>, bytes: &[u8]) -> Answer {
         Ok(json) => json,
         Err(error) => {
             let message = match call.dialect {
-                Dialect::OpenaiChat => format!("We could not parse the JSON body of your request. ({error})"),
+                Dialect::OpenaiChat | Dialect::OpenaiResponses => {
+                    format!("We could not parse the JSON body of your request. ({error})")
+                }
                 Dialect::Anthropic => format!("The request body is not valid JSON: {error}"),
                 Dialect::Gemini => format!("Invalid JSON payload received. {error}"),
             };
@@ -90,10 +93,23 @@ pub(crate) fn call(call: &Call<'_>, bytes: &[u8]) -> Answer {
                     include_usage: request.include_usage,
                     obfuscate: request.obfuscate,
                 };
-                call.serve(account, &request.ask, form)
+                call.serve(account, &request.ask, &ReplyForm::OpenaiChat(form))
             }
             Err(invalid) => call.refuse(account, &invalid),
         },
+        (Dialect::OpenaiResponses, endpoint) => {
+            let (models, boot) = (&call.state.models, call.state.boot);
+            let request = match endpoint {
+                Endpoint::Chat => responses::request::read(&json, models, boot),
+                Endpoint::CountTokens => responses::request::read_count(&json, models, boot),
+            };
+            match request {
+                Ok(request) => {
+                    call.serve(account, &request.ask, &ReplyForm::OpenaiResponses(request.settings))
+                }
+                Err(invalid) => call.refuse(account, &invalid),
+            }
+        }
         (Dialect::Anthropic, endpoint) => {
             let version = call.version().unwrap_or(Version::V2023);
             let ask = match endpoint {
@@ -101,7 +117,7 @@ pub(crate) fn call(call: &Call<'_>, bytes: &[u8]) -> Answer {
                 Endpoint::CountTokens => anthropic::request::read_count(&json, &call.state.models, version),
             };
             match ask {
-                Ok(ask) => call.serve(account, &ask, NO_FORM),
+                Ok(ask) => call.serve(account, &ask, &ReplyForm::Anthropic),
                 Err(invalid) => call.refuse(account, &invalid),
             }
         }
@@ -110,14 +126,24 @@ pub(crate) fn call(call: &Call<'_>, bytes: &[u8]) -> Answer {
                 return call.fail(account, &Failure::new(call.dialect, 404, "Not Found"));
             };
             match gemini::request::read(&json, &call.state.models, address) {
-                Ok(ask) => call.serve(account, &ask, NO_FORM),
+                Ok(ask) => call.serve(account, &ask, &ReplyForm::Gemini),
                 Err(invalid) => call.refuse(account, &invalid),
             }
         }
     }
 }
 
-const NO_FORM: openai::stream::Form = openai::stream::Form { include_usage: false, obfuscate: false };
+/// What a request of each dialect says of the form of its reply.
+pub(crate) enum ReplyForm {
+    /// Of a chat completion.
+    OpenaiChat(openai::stream::Form),
+    /// Of a response.
+    OpenaiResponses(Settings),
+    /// Of a message.
+    Anthropic,
+    /// Of generated content.
+    Gemini,
+}
 
 impl Call<'_> {
     /// What the head of the request must have.
@@ -135,7 +161,7 @@ impl Call<'_> {
             return Err(Failure::new(self.dialect, 415, "content-encoding: is not supported"));
         }
         match self.dialect {
-            Dialect::OpenaiChat => Ok(()),
+            Dialect::OpenaiChat | Dialect::OpenaiResponses => Ok(()),
             Dialect::Anthropic => self.admit_version(),
             Dialect::Gemini => match address::wrong_parameter(self.query) {
                 Some(message) => Err(Failure::new(self.dialect, 400, message)),
@@ -189,7 +215,7 @@ impl Call<'_> {
     }
 
     /// Answers a valid request.
-    fn serve(&self, mut account: Account, ask: &Ask<'_, '_>, form: openai::stream::Form) -> Answer {
+    fn serve(&self, mut account: Account, ask: &Ask<'_, '_>, form: &ReplyForm) -> Answer {
         let Some(model) = self.state.models.get(ask.model) else {
             return self.fail(account, &Failure::new(self.dialect, 500, "the model is gone"));
         };
@@ -221,13 +247,13 @@ impl Call<'_> {
         let cached = self.cached(ask);
         let ids = Ids { boot: self.state.boot, request: self.id, dialect: self.dialect };
         let reply = generate::reply(ask, &knobs, model.max_output_tokens, cached, ids);
-        self.reply(account, &Made { ask, knobs: &knobs, model, reply: &reply, fault, wait }, form)
+        self.reply(account, &Made { ask, knobs: &knobs, model, reply: &reply, form, fault, wait })
     }
 
     fn cached(&self, ask: &Ask<'_, '_>) -> Cached {
         let least = self.state.options.cache_min_tokens;
         match self.dialect {
-            Dialect::OpenaiChat | Dialect::Gemini => {
+            Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Gemini => {
                 self.state.cache.automatic(&ask.prompt.boundaries, least, self.now)
             }
             Dialect::Anthropic => self.state.cache.marked(&ask.prompt.boundaries, least, self.now),
@@ -258,7 +284,9 @@ impl Call<'_> {
             }
             Some(Fault::RateLimit(seconds)) => (Failure::rate_limit(self.dialect, *seconds), Some(*seconds)),
             Some(Fault::StreamError(_)) if !stream => match self.dialect {
-                Dialect::OpenaiChat => (Failure::new(self.dialect, 503, "The server is overloaded"), None),
+                Dialect::OpenaiChat | Dialect::OpenaiResponses => {
+                    (Failure::new(self.dialect, 503, "The server is overloaded"), None)
+                }
                 Dialect::Anthropic => (Failure::new(self.dialect, 529, "Overloaded"), None),
                 Dialect::Gemini => (Failure::Gemini(gemini::error::overload()), None),
             },
@@ -279,13 +307,14 @@ impl Call<'_> {
         let tokens = ask.prompt.tokens();
         let body = match self.dialect {
             Dialect::OpenaiChat | Dialect::Anthropic => format!("{{\"input_tokens\":{tokens}}}").into_bytes(),
+            Dialect::OpenaiResponses => responses::reply::count(tokens),
             Dialect::Gemini => gemini::reply::count(tokens),
         };
         let response = self.head(200, json_type(self.dialect), ReplyBody::Whole(Bytes::from(body)));
         Answer { wait, deed: Deed::Respond(Box::new(response), Some((account, Ended::Finished))) }
     }
 
-    fn reply(&self, mut account: Account, made: &Made<'_>, form: openai::stream::Form) -> Answer {
+    fn reply(&self, mut account: Account, made: &Made<'_>) -> Answer {
         let tokens = made.reply.tokens;
         account.note(|row| {
             row.status = 200;
@@ -294,14 +323,17 @@ impl Call<'_> {
         });
         if made.ask.stream {
             account.generated(0, 0);
-            let events = self.events(made, form);
+            let events = self.events(made);
             return self.stream(account, made, events);
         }
         let id = id_text(self.dialect, self.state.boot, self.id);
-        let body = match self.dialect {
-            Dialect::OpenaiChat => openai::reply::write(&self.openai_head(&id, made.model), made.reply),
-            Dialect::Anthropic => anthropic::reply::write(&anthropic_head(&id, made), made.reply),
-            Dialect::Gemini => gemini::reply::write(&gemini_head(&id, made), made.reply),
+        let body = match made.form {
+            ReplyForm::OpenaiChat(_) => openai::reply::write(&self.openai_head(&id, made.model), made.reply),
+            ReplyForm::OpenaiResponses(settings) => {
+                responses::reply::write(&self.responses_head(&id, made.model, settings), made.reply)
+            }
+            ReplyForm::Anthropic => anthropic::reply::write(&anthropic_head(&id, made), made.reply),
+            ReplyForm::Gemini => gemini::reply::write(&gemini_head(&id, made), made.reply),
         };
         self.whole(account, made, body)
     }
@@ -310,14 +342,27 @@ impl Call<'_> {
         openai::reply::Head { id, created: self.now.as_seconds(), model: &model.name }
     }
 
-    fn events(&self, made: &Made<'_>, form: openai::stream::Form) -> Events {
+    /// What every reply of the responses dialect begins with.
+    pub(crate) fn responses_head<'h>(
+        &self,
+        id: &'h str,
+        model: &'h ModelOptions,
+        settings: &'h Settings,
+    ) -> responses::reply::Head<'h> {
+        responses::reply::Head { id, created: self.now.as_seconds(), model: &model.name, settings }
+    }
+
+    fn events(&self, made: &Made<'_>) -> Events {
         let id = id_text(self.dialect, self.state.boot, self.id);
-        match self.dialect {
-            Dialect::OpenaiChat => {
-                openai::stream::write(&self.openai_head(&id, made.model), made.reply, form)
+        match made.form {
+            ReplyForm::OpenaiChat(form) => {
+                openai::stream::write(&self.openai_head(&id, made.model), made.reply, *form)
             }
-            Dialect::Anthropic => anthropic::stream::write(&anthropic_head(&id, made), made.reply),
-            Dialect::Gemini => {
+            ReplyForm::OpenaiResponses(settings) => {
+                responses::stream::write(&self.responses_head(&id, made.model, settings), made.reply)
+            }
+            ReplyForm::Anthropic => anthropic::stream::write(&anthropic_head(&id, made), made.reply),
+            ReplyForm::Gemini => {
                 gemini::stream::write(&gemini_head(&id, made), made.reply, address::form(self.query))
             }
         }
@@ -344,6 +389,8 @@ pub(crate) struct Made<'m> {
     pub(crate) model: &'m ModelOptions,
     /// The reply.
     pub(crate) reply: &'m Reply,
+    /// What the request says of its form.
+    pub(crate) form: &'m ReplyForm,
     /// What goes wrong.
     pub(crate) fault: Option<Fault>,
     /// How much later the head comes.
@@ -365,15 +412,19 @@ fn fits(ask: &Ask<'_, '_>, model: &ModelOptions, dialect: Dialect) -> Result<(),
     if tokens <= most {
         return Ok(());
     }
-    if dialect == Dialect::Gemini {
-        return Err(Path::ROOT.key("contents").rule(format!(
+    Err(match dialect {
+        Dialect::Gemini => Path::ROOT.key("contents").rule(format!(
             "The input token count ({tokens}) exceeds the maximum number of tokens allowed ({most})."
-        )));
-    }
-    Err(Path::ROOT.key("messages").rule_with_code(
-        "context_length_exceeded",
-        format!("prompt is too long: {tokens} tokens > {most} maximum"),
-    ))
+        )),
+        Dialect::OpenaiResponses => Path::ROOT.key("input").rule_with_code(
+            "context_length_exceeded",
+            "Your input exceeds the context window of this model. Please adjust your input and try again.",
+        ),
+        Dialect::OpenaiChat | Dialect::Anthropic => Path::ROOT.key("messages").rule_with_code(
+            "context_length_exceeded",
+            format!("prompt is too long: {tokens} tokens > {most} maximum"),
+        ),
+    })
 }
 
 #[cfg(test)]
@@ -395,6 +446,16 @@ mod tests {
         {"role":"user","content":[{"type":"image","source":{"type":"url","url":"https://example.com/a.png"}},
         {"type":"text","text":"use t"}]}],"tools":[{"name":"t","input_schema":{"type":"object","required":["n"],
         "properties":{"n":{"type":"number","minimum":-3,"multipleOf":2}}}}],"stream":false}"#;
+    const RESPONSES: &str = r#"{"model":"small","stream":true,"max_output_tokens":40,"instructions":"s","input":[
+        {"role":"user","content":[{"type":"input_text","text":"use t [[sim:tokens=9]] é"},
+        {"type":"input_image","image_url":"data:image/png;base64,aGVsbG8="}]},
+        {"type":"function_call","id":"fc_1","call_id":"a","name":"t","arguments":"{}"},
+        {"type":"function_call_output","call_id":"a","output":[{"type":"input_text","text":"r"}]},
+        {"type":"message","role":"assistant","content":[{"type":"output_text","text":"o","annotations":[]}]},
+        {"role":"user","content":"use t"}],"tools":[{"type":"function","name":"t","strict":false,"parameters":
+        {"type":"object","required":["x"],"properties":{"x":{"type":"array","items":{"enum":[1,null,"z"]}}}}}],
+        "reasoning":{"effort":"low","summary":"auto"},"include":["reasoning.encrypted_content"],"text":{"format":
+        {"type":"text"},"verbosity":"low"},"metadata":{"k":"v"},"store":false,"temperature":0.5}"#;
     const GEMINI: &str = r#"{"systemInstruction":{"parts":[{"text":"s"}]},"contents":[
         {"parts":[{"text":"use t [[sim:tokens=9]] é"},{"inline_data":{"mime_type":"image/png","data":"aGVsbG8="}}]},
         {"role":"model","parts":[{"functionCall":{"id":"a","name":"t","args":{"x":[1,null]}},"thoughtSignature":"c2ln"}]},
@@ -431,6 +492,7 @@ mod tests {
         let state = Arc::new(State::new(SimOptions::default()));
         assert_eq!(status(&answer(&state, Dialect::OpenaiChat, OPENAI.as_bytes())), 200);
         assert_eq!(status(&answer(&state, Dialect::Anthropic, ANTHROPIC.as_bytes())), 200);
+        assert_eq!(status(&answer(&state, Dialect::OpenaiResponses, RESPONSES.as_bytes())), 200);
         assert_eq!(status(&answer(&state, Dialect::Gemini, GEMINI.as_bytes())), 200);
     }
 
@@ -450,6 +512,7 @@ mod tests {
             let base = match dialect {
                 Dialect::OpenaiChat => OPENAI,
                 Dialect::Anthropic => ANTHROPIC,
+                Dialect::OpenaiResponses => RESPONSES,
                 Dialect::Gemini => GEMINI,
             };
             let mut bytes = base.as_bytes().to_vec();

@@ -127,6 +127,11 @@ pub(crate) enum Problem {
         /// The vendor's code.
         code: Option<&'static str>,
     },
+    /// What the value names is not there.
+    NotFound {
+        /// The vendor's words.
+        message: String,
+    },
     /// The model is not served.
     NoModel {
         /// Its name.

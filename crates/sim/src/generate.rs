@@ -153,7 +153,7 @@ impl<'j, 'a> Maker<'_, 'j, 'a> {
             }
             self.spend(tokens.min(self.left));
             let prefix = match ids.dialect {
-                Dialect::OpenaiChat => "call_",
+                Dialect::OpenaiChat | Dialect::OpenaiResponses => "call_",
                 Dialect::Anthropic => "toolu_",
                 Dialect::Gemini => "function-call-",
             };
@@ -175,7 +175,7 @@ impl<'j, 'a> Maker<'_, 'j, 'a> {
         text.truncate(length_of_tokens(&text, self.left));
         self.spend(output_tokens(&text));
         self.reply.blocks.push(match dialect {
-            Dialect::OpenaiChat => Block::Refusal(text),
+            Dialect::OpenaiChat | Dialect::OpenaiResponses => Block::Refusal(text),
             Dialect::Anthropic | Dialect::Gemini => Block::Text(text),
         });
     }

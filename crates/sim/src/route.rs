@@ -67,8 +67,8 @@ fn endpoint(method: &Method, path: &str) -> Option<Endpoint> {
         return None;
     }
     match path {
-        "/v1/chat/completions" | "/v1/messages" => Some(Endpoint::Chat),
-        "/v1/messages/count_tokens" => Some(Endpoint::CountTokens),
+        "/v1/chat/completions" | "/v1/messages" | "/v1/responses" => Some(Endpoint::Chat),
+        "/v1/messages/count_tokens" | "/v1/responses/input_tokens" => Some(Endpoint::CountTokens),
         _ => Address::read(path).map(|address| address.action.endpoint()),
     }
 }
@@ -101,6 +101,8 @@ async fn act(answer: Answer, line: &Line) -> Result<Response<ReplyBody>, HungUp>
 fn dialect(path: &str, headers: &HeaderMap) -> Dialect {
     if address::is_path(path) || headers.contains_key("x-goog-api-key") && path.starts_with("/v1/models") {
         Dialect::Gemini
+    } else if path == "/v1/responses" || path.starts_with("/v1/responses/") {
+        Dialect::OpenaiResponses
     } else if path.starts_with("/v1/messages")
         || headers.contains_key("anthropic-version") && path != "/v1/chat/completions"
     {
@@ -144,7 +146,7 @@ async fn read(mut body: Incoming, most: usize) -> Result<Bytes, Unread> {
 
 fn too_large(state: &State, dialect: Dialect) -> Response<ReplyBody> {
     let failure = match dialect {
-        Dialect::OpenaiChat | Dialect::Anthropic => {
+        Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Anthropic => {
             Failure::new(dialect, 413, "Request exceeds the maximum size")
         }
         Dialect::Gemini => {
@@ -190,7 +192,7 @@ fn models(
 
 fn list(out: &mut Vec<u8>, state: &State, dialect: Dialect) {
     let before: &[u8] = match dialect {
-        Dialect::OpenaiChat => b"{\"object\":\"list\",\"data\":[",
+        Dialect::OpenaiChat | Dialect::OpenaiResponses => b"{\"object\":\"list\",\"data\":[",
         Dialect::Anthropic => b"{\"data\":[",
         Dialect::Gemini => b"{\"models\":[",
     };
@@ -215,7 +217,7 @@ fn list(out: &mut Vec<u8>, state: &State, dialect: Dialect) {
 
 fn write_model(out: &mut Vec<u8>, dialect: Dialect, model: &crate::ModelOptions) {
     match dialect {
-        Dialect::OpenaiChat => {
+        Dialect::OpenaiChat | Dialect::OpenaiResponses => {
             out.extend_from_slice(b"{\"id\":");
             string(out, &model.name);
             out.extend_from_slice(

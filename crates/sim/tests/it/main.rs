@@ -15,4 +15,8 @@ mod oracle;
 #[cfg(test)]
 mod pace;
 #[cfg(test)]
+mod responses;
+#[cfg(test)]
 mod strict;
+#[cfg(test)]
+mod strict_responses;
