@@ -51,10 +51,10 @@ def only_through_stepwell(request, stack):
         pytest.skip("the simulator alone has no gateway")
 
 
-@pytest.fixture(params=["oai", "ant", "gem"])
+@pytest.fixture(params=["oai", "ant", "gem", "res"])
 def provider(request, stack):
     """The provider's dialect: with each SDK, all."""
-    own = {"test_openai": "oai", "test_gemini": "gem"}.get(request.module.__name__, "ant")
+    own = {"test_openai": "oai", "test_gemini": "gem", "test_responses": "res"}.get(request.module.__name__, "ant")
     if stack.direct and request.param != own:
         pytest.skip("the simulator alone does not translate")
     return request.param

@@ -216,10 +216,8 @@ impl Writer {
         self.event(out, event, |data| {
             open.place(data);
             data.string(key, &open.said);
-            match open.kind {
-                Kind::Text => data.literal("logprobs", "[]"),
-                Kind::Call => data.string("name", &open.call.1),
-                Kind::Refusal | Kind::Thinking => {}
+            if open.kind == Kind::Text {
+                data.literal("logprobs", "[]");
             }
         });
         if let Some(event) = part {
