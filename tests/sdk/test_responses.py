@@ -9,8 +9,8 @@ from asks import strict as typed
 
 
 def strict(value):
-    """OpenAI's service says whether it keeps the response; the SDK has no type for that."""
-    return typed(value, frozenset({"store"}))
+    """OpenAI's service says whether it keeps the response, and pads its deltas; the SDK has no types for that."""
+    return typed(value, frozenset({"store", "obfuscation"}))
 
 
 def function(name, **more):
