@@ -72,6 +72,9 @@ pub struct Quirks {
     pub thinking_by_budget: bool,
     /// The model wants a signature with each call of a tool that is sent back (Gemini from 3 on).
     pub signed_calls: bool,
+    /// The model stands in the request's path, and in its place the body has this version of the API (Claude at Google's
+    /// Vertex AI). <https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai>
+    pub version_in_body: Option<&'static str>,
     /// The model refuses `temperature`, `top_p` and `top_k` (Claude from Opus 4.7 on): they become losses.
     pub no_sampling: bool,
 }

@@ -34,3 +34,5 @@ mod limits_connection;
 mod metrics;
 #[cfg(test)]
 mod reload;
+#[cfg(test)]
+mod vertex;
