@@ -1,0 +1,31 @@
+//! What an import promises, tried from outside: what is carried, what is named, and that no secret gets out.
+
+mod litellm;
+mod portkey;
+mod properties;
+mod refused;
+mod secrets;
+
+use stepwell_config::FixedEnvironment;
+use stepwell_import::{Error, Imported, PortkeyOptions};
+
+/// An environment with nothing in it.
+fn empty() -> FixedEnvironment {
+    FixedEnvironment::new()
+}
+
+/// Imports a LiteLLM configuration.
+fn litellm(text: &str) -> Result<Imported, Error> {
+    stepwell_import::litellm("config.yaml", text, &empty())
+}
+
+/// Imports a Portkey config as the route `chat`.
+fn portkey(text: &str) -> Result<Imported, Error> {
+    let options = PortkeyOptions { route: "chat".to_owned(), model: None };
+    stepwell_import::portkey("config.json", text, &options)
+}
+
+/// The text and the report, as a snapshot holds them.
+fn shown(imported: &Imported) -> String {
+    format!("{}\n======== report\n{}\n", imported.toml, imported.report)
+}
