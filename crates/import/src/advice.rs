@@ -403,6 +403,24 @@ const LITELLM: &[Advice] = &[
 
 /// Portkey's fields.
 const PORTKEY: &[Advice] = &[
+    (
+        &[
+            "provider",
+            "api_key",
+            "virtual_key",
+            "resource_name",
+            "deployment_id",
+            "api_version",
+            "azure_api_version",
+            "azure_deployment_name",
+            "openai_organization",
+            "openai_project",
+            "anthropic_beta",
+            "anthropic_version",
+        ],
+        "it says nothing at this place: it is for a target of the vendor that has it",
+    ),
+    (&["name"], "no condition refers to it: a target is named `provider/model` here"),
     (&["weight"], ORDER),
     (&["retry"], ATTEMPTS),
     (&["cache", "cache_force_refresh", "cache_namespace"], CACHE),

@@ -69,9 +69,17 @@ pub(crate) fn finish(mut draft: Draft) -> Result<Imported, Error> {
     let mut direct: Vec<String> = draft.direct.iter().map(|target| names.target(target)).collect();
     direct.dedup();
     draft.report.direct = direct;
+    once(&mut draft.report.changed);
+    once(&mut draft.report.not_carried);
     let toml = write::write(&draft, &names);
     check(&toml)?;
     Ok(Imported { toml, report: draft.report })
+}
+
+/// Keeps each item once: several models may have it from one place.
+fn once(items: &mut Vec<Item>) {
+    let mut seen = BTreeSet::new();
+    items.retain(|item| seen.insert((item.path.clone(), item.advice.clone())));
 }
 
 /// An environment in which every variable is set: the text is to load once its own are.
@@ -97,7 +105,7 @@ fn check(toml: &str) -> Result<(), Error> {
 }
 
 /// `text` as a name of a provider or route.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let allowed =
         |letter: char| if letter.is_ascii_alphanumeric() || "-_.:".contains(letter) { letter } else { '-' };
     let name: String = text.chars().map(allowed).collect();
@@ -137,7 +145,8 @@ fn provider_names(providers: &[Provider]) -> Vec<String> {
         let base = plain(&provider.base_name);
         let host = provider.base_url.as_deref().map(url::host).unwrap_or_default();
         let label = host.split('.').next().unwrap_or_default();
-        let is_telling = label.len() > 3 && !label.bytes().all(|byte| byte.is_ascii_digit());
+        let is_telling =
+            !provider.is_placeholder && label.len() > 3 && !label.bytes().all(|byte| byte.is_ascii_digit());
         *name = Some(if taken.contains(&base) && is_telling {
             free(&plain(&format!("{base}-{label}")), &mut taken)
         } else {
@@ -234,7 +243,7 @@ fn name_variables(draft: &mut Draft, names: &mut Names) {
             let mut variable = format!("{}_{what}", shouted(name));
             let mut number = 2_usize;
             while !taken.insert(variable.clone()) {
-                variable = format!("{}_{number}_{what}", shouted(name));
+                variable = format!("{}_{what}_{number}", shouted(name));
                 number += 1;
             }
             let holds = format!("what stands at {path}");

@@ -315,6 +315,16 @@ pub(crate) fn base(given: &str, how: Address, kind: &ProviderKind) -> String {
     }
 }
 
+/// An address in place of one that is not known: it never resolves, RFC 6761 §6.4.
+pub(crate) fn placeholder(name: &str, how: Address) -> String {
+    let lower = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
+    let label: String = name.chars().map(lower).collect();
+    let label: String = label.trim_matches('-').chars().take(50).collect();
+    let label = if label.is_empty() { "to-be-set" } else { label.trim_end_matches('-') };
+    let path = if how == Address::Azure { "/openai/v1" } else { "" };
+    format!("https://{label}.invalid{path}")
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -334,14 +344,13 @@ mod tests {
     #[test]
     fn every_kind_is_the_catalogs_and_every_address_is_one() {
         for vendor in VENDORS {
-            match vendor.reached {
-                Reached::Not(advice) => assert_eq!(vendor.found().err(), Some(advice)),
-                _ => {
-                    let (kind, _, base_url) = vendor.found().unwrap();
-                    assert!(provider_kind(kind.name).is_some());
-                    assert!(base_url.is_none_or(crate::url::is_base), "{}", vendor.name);
-                }
+            if let Reached::Not(advice) = vendor.reached {
+                assert_eq!(vendor.found().err(), Some(advice));
+                continue;
             }
+            let (kind, _, base_url) = vendor.found().unwrap();
+            assert!(provider_kind(kind.name).is_some());
+            assert!(base_url.is_none_or(crate::url::is_base), "{}", vendor.name);
         }
     }
 
@@ -401,5 +410,12 @@ mod tests {
         ] {
             assert_eq!(base(given, how, kind), expected);
         }
+    }
+
+    #[test]
+    fn a_placeholder_is_an_address_that_never_resolves() {
+        assert_eq!(placeholder("AZURE_API_BASE", Address::Azure), "https://azure-api-base.invalid/openai/v1");
+        assert_eq!(placeholder("__", Address::Base), "https://to-be-set.invalid");
+        assert!(url::is_base(&placeholder(&"A_".repeat(60), Address::Base)));
     }
 }

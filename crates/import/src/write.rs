@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn durations_are_written_with_their_unit() {
-        assert_eq!(duration(Duration::from_secs(600)), "600s");
+        assert_eq!(duration(Duration::from_mins(10)), "600s");
         assert_eq!(duration(Duration::from_millis(1500)), "1500ms");
     }
 }

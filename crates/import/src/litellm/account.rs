@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use stepwell_catalog::ProviderKind;
+use stepwell_catalog::{ProviderKind, provider_kind};
 
 use crate::advice;
 use crate::draft::{Credential, Draft};
@@ -12,7 +12,7 @@ use crate::fields::{Field, Fields};
 use crate::tree::Node;
 use crate::url;
 use crate::values::{self, Resolved, Values};
-use crate::vendors::{Address, Vendor, base};
+use crate::vendors::{Address, Vendor, base, placeholder};
 
 /// What a deployment may take from a credential of the list.
 const SHARED: &[&str] = &["api_key", "api_base", "api_version"];
@@ -77,16 +77,6 @@ impl<'n> Credentials<'n> {
     }
 }
 
-/// An address in place of one that is not known: it never resolves, RFC 6761 §6.4.
-fn placeholder(name: &str) -> String {
-    let label: String = name
-        .chars()
-        .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' })
-        .collect();
-    let label: String = label.trim_matches('-').chars().take(50).collect();
-    format!("https://{}.invalid", if label.is_empty() { "to-be-set" } else { label.trim_end_matches('-') })
-}
-
 /// Where a provider is.
 pub(super) struct Place {
     /// Its base URL, if it is not the kind's own.
@@ -110,12 +100,16 @@ pub(super) fn place(
             Resolved::Text(text) if url::is_base(&text) => Some(text),
             Resolved::Text(_) => {
                 draft.drop_field(field, "this is no address (http or https, no user, query or fragment): put one in place of the base_url that ends in .invalid");
-                let base_url = placeholder(vendor.name);
+                let base_url = placeholder(vendor.name, how);
                 return Place { base_url: Some(base_url), is_placeholder: true, is_given: true };
             }
             Resolved::Unset(name) => {
                 draft.drop_field(field, format!("{name} is not set here: set it and import again, or put the address in place of the base_url that ends in .invalid"));
-                return Place { base_url: Some(placeholder(&name)), is_placeholder: true, is_given: true };
+                return Place {
+                    base_url: Some(placeholder(&name, how)),
+                    is_placeholder: true,
+                    is_given: true,
+                };
             }
         },
         None => None,
@@ -136,8 +130,29 @@ pub(super) fn place(
                 model,
                 "its api_base is not in the file: put it in place of the base_url that ends in .invalid",
             );
-            Place { base_url: Some(placeholder(vendor.name)), is_placeholder: true, is_given: false }
+            Place { base_url: Some(placeholder(vendor.name, how)), is_placeholder: true, is_given: false }
         }
+    }
+}
+
+/// The kind of a provider at an address of the source's own that has no key there: any server of OpenAI's dialect, since
+/// a vendor's own key is not sent elsewhere without being told to. With it, what is to be said about that.
+pub(super) fn kind_without_key(
+    has_key: bool,
+    vendor: &Vendor,
+    kind: &'static ProviderKind,
+    is_given: bool,
+) -> (&'static ProviderKind, Option<&'static str>) {
+    let any = provider_kind("openai-compatible").filter(|any| any.dialect == kind.dialect);
+    let is_server = kind.key_env.is_none() && !kind.key_required && vendor.name != "compatible";
+    match any {
+        Some(any) if !has_key && is_given && vendor.name != "azure" && !is_server => (
+            any,
+            Some(
+                "it has no api_key: LiteLLM would send its vendor's to this address, Stepwell sends none; add api_key if the server needs one",
+            ),
+        ),
+        _ => (kind, None),
     }
 }
 
@@ -160,17 +175,5 @@ pub(super) fn api_key(
             Credential::Variable(format!("{}_API_KEY", values::shouted(vendor.name)))
         }
         _ => Credential::None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_placeholder_is_an_address_that_never_resolves() {
-        assert_eq!(placeholder("AZURE_API_BASE"), "https://azure-api-base.invalid");
-        assert_eq!(placeholder("__"), "https://to-be-set.invalid");
-        assert!(url::is_base(&placeholder(&"A_".repeat(60))));
     }
 }

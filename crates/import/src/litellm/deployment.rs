@@ -8,7 +8,7 @@ use super::settings::seconds;
 use super::{Source, account, text};
 use crate::advice;
 use crate::decimal;
-use crate::draft::{Credential, Draft, Header, Price, Provider, Target};
+use crate::draft::{Draft, Header, Price, Provider, Target};
 use crate::error::Error;
 use crate::fields::{Field, Fields, step};
 use crate::tree::Node;
@@ -72,6 +72,7 @@ pub(super) fn read(
     }
     let group = text(&name, &source.values, draft);
     let (Some(group), Some(written)) = (group, text(&model, &source.values, draft)) else {
+        draft.drop_at(path, node, "without its name and its model it was left out, with all that it holds");
         return Ok(Vec::new());
     };
     let reached = match reach(&written, &mut params, source) {
@@ -132,10 +133,15 @@ fn reach(written: &str, params: &mut Fields<'_>, source: &Source<'_, '_>) -> Res
         (None, written)
     };
     let Some(vendor) = vendor else {
-        let what = if written == "*" { "every provider at once" } else { "a vendor that nothing here knows" };
-        return Err(format!(
-            "it is {what}: if it has an OpenAI-compatible endpoint, add a provider of kind = \"openai-compatible\""
-        ));
+        let advice = match written {
+            "*" => {
+                "it is every vendor at once: add a provider for each that is used, and send `provider/model`"
+            }
+            _ => {
+                "nothing here knows its vendor: if it has an OpenAI-compatible endpoint, add a provider of kind = \"openai-compatible\""
+            }
+        };
+        return Err(advice.to_owned());
     };
     let (mut kind, how, default) = vendor.found()?;
     let mut vendor = vendor;
@@ -315,14 +321,11 @@ fn read_providers(
     } else if let Some(field) = &api_version {
         draft.drop_field(field, "only Azure has API versions");
     }
-    let credential = account::api_key(api_key.as_ref(), vendor, kind, place.is_given);
-    if api_key.is_none()
-        && matches!(credential, Credential::None)
-        && place.is_given
-        && vendor.litellm.contains(&"custom_openai")
-    {
-        draft.change_field(model, "no api_key: LiteLLM would send OPENAI_API_KEY to this address, Stepwell sends none; add api_key if the server needs one");
+    let (kind, note) = account::kind_without_key(api_key.is_some(), vendor, kind, place.is_given);
+    if let Some(note) = note {
+        draft.change_field(model, note);
     }
+    let credential = account::api_key(api_key.as_ref(), vendor, kind, place.is_given);
     let timeout = params.take("timeout").and_then(|field| seconds(&field, &source.values, draft));
     let mut headers = BTreeMap::new();
     for name in ["extra_headers", "headers"] {

@@ -10,7 +10,7 @@ use crate::fields::{Field, Fields};
 use crate::report::Item;
 use crate::url;
 use crate::values;
-use crate::vendors::{Address, Vendor, base};
+use crate::vendors::{Address, Vendor, base, placeholder};
 
 /// A vendor as the catalog has it.
 pub(super) struct Account {
@@ -98,7 +98,7 @@ fn address(
         }
         let advice = "this is no address (http or https, no user, query or fragment): put one in place of the base_url that ends in .invalid";
         draft.report.not_carried.push(Item { path: path.clone(), line: None, advice: advice.to_owned() });
-        return (Some(format!("https://{}.invalid", vendor.name)), true);
+        return (Some(placeholder(vendor.name, account.how)), true);
     }
     match (account.default, kind.base_url) {
         (Some(default), _) => (Some(default.to_owned()), false),
@@ -111,7 +111,7 @@ fn address(
                 line: None,
                 advice: advice.to_owned(),
             });
-            (Some(format!("https://{}.invalid", vendor.name)), true)
+            (Some(placeholder(vendor.name, account.how)), true)
         }
     }
 }
@@ -143,5 +143,5 @@ fn azure(
     }
     let advice = "the resource's name is not in the file: put its address in place of the base_url that ends in .invalid";
     draft.report.not_carried.push(Item { path: path.to_owned(), line: None, advice: advice.to_owned() });
-    (Some("https://azure.invalid/openai/v1".to_owned()), true)
+    (Some(placeholder("azure", Address::Azure)), true)
 }

@@ -12,9 +12,10 @@ use crate::advice;
 use crate::draft::{Draft, Route, Target, Unfinished};
 use crate::error::Error;
 use crate::fields::{Field, Fields};
+use crate::finish::plain;
 use crate::tree::Node;
 use crate::values;
-use target::{Inherited, Leaf};
+use target::{Inherited, Leaf, Read};
 
 /// What a report calls the source.
 const SOURCE: &str = "Portkey";
@@ -29,8 +30,8 @@ pub(crate) fn read(root: &Node, options: &PortkeyOptions) -> Result<Draft, Error
         return Err(Error::whole("a config of Portkey's gateway is an object"));
     }
     let mut draft = Draft::new(SOURCE);
-    let mut walk = Walk { options, draft: &mut draft, found: Vec::new() };
-    let leaves = walk.node(root, "", &Inherited::default(), &options.route)?;
+    let mut walk = Walk { draft: &mut draft, found: Vec::new() };
+    let leaves = walk.node(root, "", &Inherited::default(), (&options.route, false))?;
     let mut found = walk.found;
     found.insert(0, Found { name: options.route.clone(), leaves, from: "the config".to_owned() });
     for found in found {
@@ -48,7 +49,6 @@ struct Found {
 
 /// What the tree of targets is walked with.
 struct Walk<'w> {
-    options: &'w PortkeyOptions,
     draft: &'w mut Draft,
     /// The branches of conditions, each a name of its own.
     found: Vec<Found>,
@@ -56,27 +56,36 @@ struct Walk<'w> {
 
 impl Walk<'_> {
     /// The targets at a node in the order in which they are to be tried. `name` is the route they are for.
-    fn node(&mut self, node: &Node, path: &str, above: &Inherited, name: &str) -> Result<Vec<Leaf>, Error> {
+    fn node(
+        &mut self,
+        node: &Node,
+        path: &str,
+        above: &Inherited,
+        (name, is_branch): (&str, bool),
+    ) -> Result<Vec<Leaf>, Error> {
         let Some(mut fields) = Fields::of(node, path) else {
             return Err(Error::at(node.line, path, "expected an object"));
         };
         let inherited = target::inherited(&mut fields, above, self.draft);
+        // The name of a branch is what its conditions call it.
+        if is_branch {
+            fields.take("name");
+        }
         let strategy = fields.take("strategy");
         let targets = fields.take("targets");
-        let leaves = match targets {
-            Some(targets) => {
-                let list = targets
-                    .node
-                    .list()
-                    .ok_or_else(|| Error::at(None, targets.path.as_str(), "expected a list of targets"))?;
-                fields.take("name");
-                self.targets(strategy.as_ref(), list, &targets.path, &inherited, name)?
+        let leaves = if let Some(targets) = targets {
+            let expected = || Error::at(None, targets.path.as_str(), "expected a list of targets");
+            let list = targets.node.list().ok_or_else(expected)?;
+            self.targets(strategy.as_ref(), list, &targets.path, &inherited, name)?
+        } else {
+            if let Some(mode) = &strategy {
+                self.read_strategy(mode, path)?;
             }
-            None => {
-                if let Some(mode) = &strategy {
-                    self.read_strategy(mode, path)?;
-                }
-                target::leaf(&mut fields, path, &inherited, self.draft).into_iter().collect()
+            match target::leaf(&mut fields, path, &inherited, self.draft) {
+                Read::Target(leaf) => vec![leaf],
+                // What it holds is left out with it.
+                Read::LeftOut => return Ok(Vec::new()),
+                Read::Nothing => Vec::new(),
             }
         };
         for field in fields.rest() {
@@ -102,7 +111,7 @@ impl Walk<'_> {
         }
         let mut leaves = Vec::new();
         for (index, node) in list.iter().enumerate() {
-            leaves.extend(self.node(node, &format!("{path}[{index}]"), inherited, name)?);
+            leaves.extend(self.node(node, &format!("{path}[{index}]"), inherited, (name, false))?);
         }
         if strategy.mode == "single" && leaves.len() > 1 {
             leaves.truncate(1);
@@ -134,8 +143,9 @@ impl Walk<'_> {
             let path = format!("{path}[{index}]");
             let own = Fields::of(node, &path).and_then(|mut fields| fields.take("name"));
             let own = own.and_then(|field| field.node.text());
-            let branch = format!("{name}-{}", own.map_or_else(|| (index + 1).to_string(), str::to_owned));
-            let leaves = self.node(node, &path, inherited, &branch)?;
+            let branch =
+                plain(&format!("{name}-{}", own.map_or_else(|| (index + 1).to_string(), str::to_owned)));
+            let leaves = self.node(node, &path, inherited, (&branch, true))?;
             if strategy.default.is_some() && own == strategy.default.as_deref() {
                 default = Some(leaves.clone());
             }

@@ -7,6 +7,7 @@ use crate::advice;
 use crate::decimal;
 use crate::draft::Draft;
 use crate::fields::{Field, Fields};
+use crate::report::Item;
 use crate::values;
 use crate::vendors::{self, Vendor};
 
@@ -74,82 +75,109 @@ fn read_model(field: &Field<'_>, inherited: &mut Inherited, draft: &mut Draft) {
     }
 }
 
-/// The target that `fields` say, if its vendor is reached. What is not taken is left for whoever asked.
-pub(super) fn leaf(
-    fields: &mut Fields<'_>,
-    path: &str,
-    inherited: &Inherited,
-    draft: &mut Draft,
-) -> Option<Leaf> {
+/// What a node without targets of its own is.
+pub(super) enum Read {
+    /// A target.
+    Target(Leaf),
+    /// A target that is not reached, which is reported of the whole of it.
+    LeftOut,
+    /// It names no provider.
+    Nothing,
+}
+
+/// The target that `fields` say. What is not taken is left for whoever asked.
+pub(super) fn leaf(fields: &mut Fields<'_>, path: &str, inherited: &Inherited, draft: &mut Draft) -> Read {
     let provider = fields.take("provider");
     let virtual_key = fields.take("virtual_key");
-    fields.take("name");
     let shown = if path.is_empty() { "the config" } else { path };
     // `@slug/model` names an account in Portkey's catalog together with the model.
     let (slug, model) = match inherited.model.as_deref().and_then(|model| model.strip_prefix('@')) {
         Some(both) => match both.split_once('/') {
-            Some((slug, model)) => (Some(slug.to_owned()), Some(model.to_owned())),
-            None => (Some(both.to_owned()), None),
+            Some((slug, model)) => (Some(slug), Some(model.to_owned())),
+            None => (Some(both), None),
         },
         None => (None, inherited.model.clone()),
     };
-    let found = vendor(provider.as_ref(), virtual_key.as_ref(), slug.as_deref(), path, draft);
-    let vendor = found?;
+    let leave_out = |advice: &str, draft: &mut Draft| {
+        let item = Item { path: shown.to_owned(), line: None, advice: advice.to_owned() };
+        draft.report.not_carried.push(item);
+    };
+    let vendor = match vendor(provider.as_ref(), virtual_key.as_ref(), slug) {
+        Whose::Said(vendor) => {
+            if let Some(field) = &virtual_key {
+                draft.change_field(
+                    field,
+                    "Portkey keeps the key that this stands for: put the vendor's own into the variable",
+                );
+            }
+            vendor
+        }
+        Whose::Guessed(vendor) => {
+            let path = provider.as_ref().or(virtual_key.as_ref()).map_or(shown, |field| &field.path);
+            let advice = format!(
+                "Portkey keeps what this stands for: by its name it is `{}`'s; put its key into the variable, and mend the kind if that is wrong",
+                vendor.name
+            );
+            draft.change_at(path, None, advice);
+            vendor
+        }
+        Whose::Unknown(advice) => {
+            leave_out(advice, draft);
+            return Read::LeftOut;
+        }
+        Whose::Nobody => {
+            leave_out(
+                "it names no provider: Portkey's clients send one with each call, Stepwell's send `provider/model`",
+                draft,
+            );
+            return Read::Nothing;
+        }
+    };
     let (kind, how, default) = match vendor.found() {
         Ok(found) => found,
         Err(advice) => {
-            let field = provider.as_ref().or(virtual_key.as_ref());
-            let line = field.and_then(|field| field.node.line);
-            let item = crate::report::Item { path: shown.to_owned(), line, advice: advice.to_owned() };
-            draft.report.not_carried.push(item);
-            return None;
+            leave_out(advice, draft);
+            return Read::LeftOut;
         }
     };
     let account = account::Account { vendor, kind, how, default };
     let provider = account::provider(fields, &account, inherited, (virtual_key.as_ref(), shown), draft);
     let place = draft.provider(provider);
-    Some(Leaf { provider: place, model: model.filter(|model| !model.is_empty()), path: shown.to_owned() })
+    let model = model.filter(|model| !model.is_empty());
+    Read::Target(Leaf { provider: place, model, path: shown.to_owned() })
 }
 
-/// Whose account it is: as it says, or as the name of the account in Portkey's vault lets one guess.
-fn vendor(
-    provider: Option<&Field<'_>>,
-    virtual_key: Option<&Field<'_>>,
-    slug: Option<&str>,
-    path: &str,
-    draft: &mut Draft,
-) -> Option<&'static Vendor> {
-    let written = provider.and_then(|field| field.node.text());
-    let advice = "Portkey keeps what this stands for: add a provider of its kind, with its key in a variable";
-    match (provider, written) {
-        (Some(field), Some(name)) if !name.starts_with('@') => {
-            let vendor = vendors::of_portkey(name);
-            if vendor.is_none() {
-                draft.drop_field(field, "nothing here knows this vendor: if it has an OpenAI-compatible endpoint, add a provider of kind = \"openai-compatible\"");
+/// Whose account a target is at.
+enum Whose {
+    /// It says so.
+    Said(&'static Vendor),
+    /// It names an account in Portkey's vault, whose name lets one guess.
+    Guessed(&'static Vendor),
+    /// It says something that nothing here knows.
+    Unknown(&'static str),
+    /// It says nothing.
+    Nobody,
+}
+
+fn vendor(provider: Option<&Field<'_>>, virtual_key: Option<&Field<'_>>, slug: Option<&str>) -> Whose {
+    let written = provider.map(|field| field.node.text().unwrap_or_default());
+    let name = match written {
+        Some(name) => match name.strip_prefix('@') {
+            Some(slug) => slug,
+            None => {
+                return vendors::of_portkey(name).map_or(
+                    Whose::Unknown("nothing here knows its vendor: if it has an OpenAI-compatible endpoint, add a provider of kind = \"openai-compatible\""),
+                    Whose::Said,
+                );
             }
-            return vendor;
-        }
-        (Some(field), None) => {
-            draft.drop_field(field, "expected text");
-            return None;
-        }
-        _ => {}
-    }
-    let named = provider.or(virtual_key);
-    let name = written
-        .map(|name| name.trim_start_matches('@'))
-        .or_else(|| virtual_key.and_then(|field| field.node.text()))
-        .or(slug);
-    let name = name?;
-    let vendor = vendors::guessed(name);
-    match (vendor, named) {
-        (Some(vendor), Some(field)) => draft.change_field(field, format!("Portkey keeps what this stands for: by its name it is `{}`'s; set the key's variable, and the kind if that is wrong", vendor.name)),
-        (None, Some(field)) => draft.drop_field(field, advice),
-        (Some(vendor), None) => draft.change_at(path, None, format!("Portkey keeps what the model's `@` name stands for: by its name it is `{}`'s", vendor.name)),
-        (None, None) => {
-            let item = crate::report::Item { path: path.to_owned(), line: None, advice: advice.to_owned() };
-            draft.report.not_carried.push(item);
-        }
-    }
-    vendor
+        },
+        None => match virtual_key.map(|field| field.node.text().unwrap_or_default()).or(slug) {
+            Some(name) => name,
+            None => return Whose::Nobody,
+        },
+    };
+    vendors::guessed(name).map_or(
+        Whose::Unknown("Portkey keeps what it stands for, and its name does not tell: add a provider of its kind, with its key in a variable"),
+        Whose::Guessed,
+    )
 }

@@ -1,9 +1,14 @@
 //! What an import promises, tried from outside: what is carried, what is named, and that no secret gets out.
 
+#[cfg(test)]
 mod litellm;
+#[cfg(test)]
 mod portkey;
+#[cfg(test)]
 mod properties;
+#[cfg(test)]
 mod refused;
+#[cfg(test)]
 mod secrets;
 
 use stepwell_config::FixedEnvironment;

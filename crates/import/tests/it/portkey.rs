@@ -42,9 +42,9 @@ fn a_model_can_be_given_for_targets_that_name_none() {
 
 #[test]
 fn camel_case_means_what_snake_case_means() {
-    let text = r#"{"provider": "openai", "apiKey": "sk-literal", "overrideParams": {"model": "gpt-4o"}, "requestTimeout": 1500, "whoKnows": 1}"#;
+    let text = r#"{"provider": "openai", "apiKey": "sk-literal", "overrideParams": {"model": "gpt-4o"}, "requestTimeout": 1500, "whoKnows": 1, "name": "x"}"#;
     let imported = portkey(text).unwrap();
     assert!(imported.toml.contains("timeouts = { total = \"1500ms\" }"), "{}", imported.toml);
     let paths: Vec<&str> = imported.report.not_carried.iter().map(|item| item.path.as_str()).collect();
-    assert_eq!(paths, ["whoKnows"]);
+    assert_eq!(paths, ["whoKnows", "name"]);
 }

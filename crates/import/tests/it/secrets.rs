@@ -80,6 +80,6 @@ model_list:
     let report = litellm(text).unwrap().report;
     let names: Vec<(&str, bool)> =
         report.variables.iter().map(|variable| (variable.name.as_str(), variable.is_new)).collect();
-    assert_eq!(names, [("OPENAI_API_KEY", false), ("OPENAI_2_API_KEY", true)]);
+    assert_eq!(names, [("OPENAI_API_KEY", false), ("OPENAI_API_KEY_2", true)]);
     assert_eq!(report.providers, ["openai", "openai-2"], "one key is one account");
 }
