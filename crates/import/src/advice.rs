@@ -387,10 +387,7 @@ const LITELLM: &[Advice] = &[
         HEALTH,
     ),
     (&["supported_environments"], "every model came along: write a file for each environment"),
-    (
-        &["include"],
-        "only this file was read: import each included file, and put its providers and routes into this one's",
-    ),
+    (&["include"], "what an included file includes itself is not read, by LiteLLM neither"),
     (
         &["ssl_verify", "ssl_certificate", "ssl_security_level"],
         "certificates are checked against the machine's own authorities: add yours to those",

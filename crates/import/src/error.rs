@@ -26,9 +26,9 @@ impl Error {
         Self::at(None, "", message)
     }
 
-    /// The same, in a file with a name.
+    /// The same, in a file with a name, unless it is known to be in another.
     pub(crate) fn in_file(self, file: &str) -> Self {
-        Self { file: file.to_owned(), ..self }
+        if self.file.is_empty() { Self { file: file.to_owned(), ..self } } else { self }
     }
 
     /// The same, with what was found out.

@@ -4,7 +4,7 @@
 //! in the [`Report`] by its path; a text is given out only once the config's own loader has read it. A literal secret is
 //! never in the text, in the report or in an error: it becomes a reference to a variable that the report names.
 //!
-//! It does no I/O: it is given text, and the environment by trait.
+//! It does no I/O: it is given text, and by its caller the means to read variables and included files.
 
 mod advice;
 mod decimal;
@@ -22,6 +22,8 @@ mod values;
 mod vendors;
 mod write;
 mod yaml;
+
+use std::io;
 
 use stepwell_config::Environment;
 
@@ -49,13 +51,24 @@ pub struct PortkeyOptions {
     pub model: Option<String>,
 }
 
+/// Gives the text of a file by the name that another file includes it by.
+pub type Include<'i> = &'i dyn Fn(&str) -> io::Result<String>;
+
 /// Reads LiteLLM's proxy configuration, <https://docs.litellm.ai/docs/proxy/configs>. `file` names it in errors.
-/// Values that are no secrets and stand as `os.environ/NAME` are taken from `environment` where they are set there.
+/// Values that are no secrets and stand as `os.environ/NAME` are taken from `environment` where they are set there, files
+/// that it includes from `include`.
 ///
 /// # Errors
-/// If the text is not YAML within its bounds, is not such a configuration, or holds nothing that can be carried over.
-pub fn litellm(file: &str, text: &str, environment: &dyn Environment) -> Result<Imported, Error> {
-    let root = yaml::read(text).map_err(|error| error.in_file(file))?;
+/// If the text or one that it includes is not YAML within its bounds, is not such a configuration, or if they hold nothing
+/// that can be carried over.
+pub fn litellm(
+    file: &str,
+    text: &str,
+    environment: &dyn Environment,
+    include: Include<'_>,
+) -> Result<Imported, Error> {
+    let mut root = yaml::read(text).map_err(|error| error.in_file(file))?;
+    litellm::include(&mut root, include).map_err(|error| error.in_file(file))?;
     let draft = litellm::read(&root, environment).map_err(|error| error.in_file(file))?;
     finish::finish(draft).map_err(|error| error.in_file(file))
 }

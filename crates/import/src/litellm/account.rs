@@ -152,6 +152,12 @@ pub(super) fn kind_without_key(
                 "it has no api_key: LiteLLM would send its vendor's to this address, Stepwell sends none; add api_key if the server needs one",
             ),
         ),
+        None if !has_key && is_given => (
+            kind,
+            Some(
+                "it has no api_key: its vendor's is sent to this address, as by LiteLLM; name another variable if it has a key of its own",
+            ),
+        ),
         _ => (kind, None),
     }
 }

@@ -6,6 +6,7 @@
 mod account;
 mod deployment;
 mod groups;
+mod include;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,8 @@ use crate::fields::{Field, Fields, step};
 use crate::tree::Node;
 use crate::values::{Resolved, Values};
 
+pub(crate) use include::include;
+
 /// What a report calls the source.
 const SOURCE: &str = "LiteLLM";
 
@@ -27,7 +30,7 @@ pub(crate) fn read(root: &Node, environment: &dyn Environment) -> Result<Draft, 
     let what = "a configuration of LiteLLM's proxy is a mapping with a `model_list`";
     let mut fields = Fields::of(root, "").ok_or_else(|| Error::at(root.line, "", what))?;
     let models = fields.take("model_list").ok_or_else(|| Error::at(root.line, "model_list", what))?;
-    let models_list = models
+    let list = models
         .node
         .list()
         .ok_or_else(|| Error::at(models.node.line, "model_list", "expected a list of models"))?;
@@ -37,7 +40,7 @@ pub(crate) fn read(root: &Node, environment: &dyn Environment) -> Result<Draft, 
     let credentials = account::credentials(&mut fields, &mut draft)?;
     let source = Source { values, credentials, timeout: settings.timeout };
     let mut deployments = Vec::new();
-    for (index, node) in models_list.iter().enumerate() {
+    for (index, node) in list.iter().enumerate() {
         deployments.extend(deployment::read(node, &format!("model_list[{index}]"), &source, &mut draft)?);
     }
     source.credentials.report_unused(&mut draft);

@@ -2,7 +2,7 @@
 
 use stepwell_config::FixedEnvironment;
 
-use crate::{litellm, shown};
+use crate::{empty, litellm, no_files, shown};
 
 /// Compares what is made of a fixture with its snapshot.
 macro_rules! golden {
@@ -34,7 +34,7 @@ fn values_that_are_no_secrets_come_from_the_environment_where_they_are_set() {
     let environment = FixedEnvironment::new()
         .with_var("AZURE_API_BASE", "https://mine.openai.azure.com/")
         .with_var("AZURE_API_KEY", "sk-very-private");
-    let imported = stepwell_import::litellm("config.yaml", text, &environment).unwrap();
+    let imported = stepwell_import::litellm("config.yaml", text, &environment, &no_files).unwrap();
     assert!(
         imported.toml.contains("base_url = \"https://mine.openai.azure.com/openai/v1\""),
         "{}",
@@ -44,6 +44,39 @@ fn values_that_are_no_secrets_come_from_the_environment_where_they_are_set() {
     let unset = litellm(text).unwrap();
     assert!(unset.toml.contains("https://azure-api-base.invalid"), "{}", unset.toml);
     assert_eq!(unset.report.not_carried[0].path, "model_list[0].litellm_params.api_base");
+}
+
+#[test]
+fn included_files_are_put_in_as_litellm_puts_them_in() {
+    let include = |name: &str| match name {
+        "models.yaml" => {
+            Ok("model_list:\n- {model_name: b, litellm_params: {model: openai/b, rpm: 1}}\n".to_owned())
+        }
+        "settings/router.yaml" => Ok("router_settings: {timeout: 7}\ninclude: [models.yaml]\n".to_owned()),
+        "broken.yaml" => Ok("a: [\n".to_owned()),
+        _ => no_files(name),
+    };
+    let import = |text: &str| stepwell_import::litellm("config.yaml", text, &empty(), &include);
+    let own = "model_list:\n- {model_name: a, litellm_params: {model: openai/a}}\n";
+    let imported = import(&format!("include: [models.yaml, settings/router.yaml]\n{own}")).unwrap();
+    assert_eq!(imported.report.routes, ["a", "b"]);
+    assert!(imported.toml.contains("timeouts = { total = \"7s\" }"), "{}", imported.toml);
+    let dropped: Vec<(&str, Option<usize>)> =
+        imported.report.not_carried.iter().map(|item| (item.path.as_str(), item.line)).collect();
+    assert_eq!(dropped, [("model_list[1].litellm_params.rpm", None), ("include", None)]);
+    assert_eq!(
+        import("include: models.yaml\n").unwrap().report.routes,
+        ["b"],
+        "one file without a list, and no models of its own"
+    );
+    for (text, said) in [
+        ("x: 1\ninclude: [gone.yaml]\n", "config.yaml:2: include[0]: \"gone.yaml\" cannot be read"),
+        ("include: [[1]]\n", "config.yaml:1: include[0]: expected the name of a file"),
+        ("include: [broken.yaml]\n", "broken.yaml:"),
+    ] {
+        let error = import(text).unwrap_err().to_string();
+        assert!(error.starts_with(said), "{error}");
+    }
 }
 
 #[test]

@@ -11,6 +11,8 @@ mod refused;
 #[cfg(test)]
 mod secrets;
 
+use std::io;
+
 use stepwell_config::FixedEnvironment;
 use stepwell_import::{Error, Imported, PortkeyOptions};
 
@@ -19,9 +21,14 @@ fn empty() -> FixedEnvironment {
     FixedEnvironment::new()
 }
 
+/// Files, of which there are none.
+fn no_files(_: &str) -> io::Result<String> {
+    Err(io::Error::from(io::ErrorKind::NotFound))
+}
+
 /// Imports a LiteLLM configuration.
 fn litellm(text: &str) -> Result<Imported, Error> {
-    stepwell_import::litellm("config.yaml", text, &empty())
+    stepwell_import::litellm("config.yaml", text, &empty(), &no_files)
 }
 
 /// Imports a Portkey config as the route `chat`.

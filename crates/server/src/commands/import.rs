@@ -45,7 +45,12 @@ pub(super) fn run(command: &ImportCommand) -> Result<ExitCode, Failure> {
     }
     let (name, text) = read(&args.source)?;
     let imported = match command {
-        ImportCommand::Litellm(_) => stepwell_import::litellm(&name, &text, &ProcessEnvironment),
+        ImportCommand::Litellm(args) => {
+            // Names of included files are relative to the file, or to the working directory for standard input.
+            let directory = args.source.parent().unwrap_or(Path::new(""));
+            let include = |included: &str| read_file(&directory.join(included));
+            stepwell_import::litellm(&name, &text, &ProcessEnvironment, &include)
+        }
         ImportCommand::Portkey(args) => {
             let options = PortkeyOptions { route: args.route.clone(), model: args.model.clone() };
             stepwell_import::portkey(&name, &text, &options)
@@ -64,17 +69,21 @@ fn is_standard(path: &Path) -> bool {
 /// The source's name for errors, and its text.
 fn read(source: &Path) -> Result<(String, String), Failure> {
     let name = if is_standard(source) { "standard input".to_owned() } else { source.display().to_string() };
-    let fault = |error: io::Error| Failure(format!("cannot read {name}: {error}"));
-    let mut text = String::new();
+    let text = if is_standard(source) { read_text(io::stdin().lock()) } else { read_file(source) };
+    let text = text.map_err(|error| Failure(format!("cannot read {name}: {error}")))?;
+    Ok((name, text))
+}
+
+fn read_file(path: &Path) -> io::Result<String> {
+    read_text(File::open(path)?)
+}
+
+fn read_text(source: impl Read) -> io::Result<String> {
     // One byte more than is taken, so that the reader sees that there is more.
     let limit = u64::try_from(LARGEST).unwrap_or(u64::MAX).saturating_add(1);
-    let read = if is_standard(source) {
-        io::stdin().lock().take(limit).read_to_string(&mut text)
-    } else {
-        File::open(source).and_then(|file| file.take(limit).read_to_string(&mut text))
-    };
-    read.map_err(fault)?;
-    Ok((name, text))
+    let mut text = String::new();
+    source.take(limit).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// Writes the file and says what is in it.

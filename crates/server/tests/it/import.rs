@@ -28,19 +28,19 @@ async fn a_call_under_litellms_name_is_served_by_what_was_imported() {
     let sim = Simulator::start().await;
     let text = format!(
         "
+include: [router.yaml]
 model_list:
 - model_name: assistant
   litellm_params: {{model: openai/small, api_base: 'http://{}/v1', api_key: sk-literal-one, order: 1}}
 - model_name: assistant
   litellm_params: {{model: openai/large, api_base: 'http://{}/v1', api_key: os.environ/SIM_KEY, order: 2}}
   model_info: {{input_cost_per_token: 3e-06, output_cost_per_token: 0.000015}}
-router_settings:
-  model_group_alias: {{helper: assistant}}
 ",
         closed_port(),
         sim.address,
     );
-    let dir = dir_with("config.yaml", &text);
+    let dir = dir_with("router.yaml", "router_settings: {model_group_alias: {helper: assistant}}\n");
+    std::fs::write(dir.path().join("config.yaml"), text).unwrap();
     let ran = run(&dir, &["import", "litellm", "config.yaml", "--json"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     let report: Value = serde_json::from_str(&ran.out).unwrap();
