@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
-use stepwell_config::Environment;
+use stepwell_config::{Environment, Secret};
 
 use crate::draft::{Credential, Draft, Header, Provider, Route, Target};
 use crate::error::Error;
@@ -237,9 +237,15 @@ fn name_variables(draft: &mut Draft, names: &mut Names) {
             }
         }
     }
+    let mut found: Vec<(Secret, String)> = Vec::new();
     for (provider, name) in draft.providers.iter().zip(&names.providers) {
         for (what, credential) in credentials(provider) {
-            let Credential::Literal(_, path) = credential else { continue };
+            let Credential::Literal(secret, path) = credential else { continue };
+            // One secret has one variable, wherever in the source it stands.
+            if let Some((_, known)) = found.iter().find(|(known, _)| *known == secret) {
+                names.variables.insert(path, known.clone());
+                continue;
+            }
             let mut variable = format!("{}_{what}", shouted(name));
             let mut number = 2_usize;
             while !taken.insert(variable.clone()) {
@@ -248,7 +254,8 @@ fn name_variables(draft: &mut Draft, names: &mut Names) {
             }
             let holds = format!("what stands at {path}");
             variables.push(Variable { name: variable.clone(), holds, is_new: true });
-            names.variables.insert(path, variable);
+            names.variables.insert(path, variable.clone());
+            found.push((secret, variable));
         }
     }
     draft.report.variables = variables;

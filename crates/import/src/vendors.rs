@@ -77,14 +77,14 @@ const VERTEX: &str = "Vertex AI is not in this version: Gemini's models are reac
 
 /// Every vendor that is known.
 const VENDORS: &[Vendor] = &[
-    kind("openai", &["openai", "text-completion-openai"], &["openai"]),
+    kind("openai", &["openai"], &["openai"]),
     Vendor {
         reached: Reached::Kind("anthropic", Address::Unversioned),
-        ..kind("anthropic", &["anthropic", "anthropic_text"], &["anthropic"])
+        ..kind("anthropic", &["anthropic"], &["anthropic"])
     },
     Vendor {
         name: "azure",
-        litellm: &["azure", "azure_text"],
+        litellm: &["azure"],
         portkey: &["azure-openai"],
         reached: Reached::Kind("openai", Address::Azure),
         key_env: Some("AZURE_API_KEY"),
@@ -98,7 +98,7 @@ const VENDORS: &[Vendor] = &[
     },
     Vendor {
         reached: Reached::Kind("gemini", Address::Unversioned),
-        ..kind("gemini", &["gemini", "palm"], &["google"])
+        ..kind("gemini", &["gemini"], &["google"])
     },
     kind("mistral", &["mistral"], &["mistral-ai"]),
     Vendor {
@@ -216,6 +216,13 @@ const VENDORS: &[Vendor] = &[
         key_env: None,
     },
     Vendor {
+        name: "completions",
+        litellm: &["text-completion-openai", "text-completion-codestral", "azure_text", "anthropic_text"],
+        portkey: &[],
+        reached: Reached::Not("it completes texts, and this version serves conversations only"),
+        key_env: None,
+    },
+    Vendor {
         name: "bedrock",
         litellm: &["bedrock", "bedrock_converse", "sagemaker", "sagemaker_chat"],
         portkey: &["bedrock", "sagemaker"],
@@ -305,9 +312,13 @@ pub(crate) fn base(given: &str, how: Address, kind: &ProviderKind) -> String {
         }
         Address::Azure => {
             let host = url::host(given);
-            let is_azure = [".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com"];
-            if is_azure.iter().any(|ending| host.ends_with(ending)) || kind.name == "openai" {
+            let azure = [".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com"];
+            if azure.iter().any(|ending| host.ends_with(ending)) {
                 format!("{}/openai/v1", url::origin(given))
+            } else if kind.name == "openai" {
+                // Something in front of Azure, which keeps its paths.
+                let front = given.find("/openai").and_then(|place| given.get(..place)).unwrap_or(given);
+                format!("{front}/openai/v1")
             } else {
                 given.to_owned()
             }

@@ -125,14 +125,37 @@ pub(super) fn place(
         (None, Some(_)) if how != Address::Azure => {
             Place { base_url: None, is_placeholder: false, is_given: false }
         }
-        _ => {
-            draft.drop_field(
-                model,
-                "its api_base is not in the file: put it in place of the base_url that ends in .invalid",
-            );
-            Place { base_url: Some(placeholder(vendor.name, how)), is_placeholder: true, is_given: false }
-        }
+        _ => missing(model, vendor, kind, how, values, draft),
     }
+}
+
+/// The place of a provider that has to have an address and was given none: LiteLLM looks into a variable.
+fn missing(
+    model: &Field<'_>,
+    vendor: &Vendor,
+    kind: &ProviderKind,
+    how: Address,
+    values: &Values<'_>,
+    draft: &mut Draft,
+) -> Place {
+    let variable = vendor.key_env.map(|name| name.replace("_API_KEY", "_API_BASE"));
+    let found = variable.as_ref().map(|name| values.resolve(&format!("os.environ/{name}")));
+    if let Some(Resolved::Text(text)) = found
+        && url::is_base(&text)
+    {
+        return Place { base_url: Some(base(&text, how, kind)), is_placeholder: false, is_given: false };
+    }
+    let advice = match &variable {
+        Some(name) => format!(
+            "it has no api_base, and {name} is not set here: put the address in place of the base_url that ends in .invalid"
+        ),
+        None => {
+            "it has no api_base: put the address in place of the base_url that ends in .invalid".to_owned()
+        }
+    };
+    draft.drop_field(model, advice);
+    let name = variable.as_deref().unwrap_or(vendor.name);
+    Place { base_url: Some(placeholder(name, how)), is_placeholder: true, is_given: false }
 }
 
 /// The kind of a provider at an address of the source's own that has no key there: any server of OpenAI's dialect, since

@@ -7,6 +7,7 @@ mod account;
 mod deployment;
 mod groups;
 mod include;
+mod provider;
 mod settings;
 
 use std::collections::BTreeMap;

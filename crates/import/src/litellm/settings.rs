@@ -61,7 +61,9 @@ pub(super) fn read(
             "litellm_settings" => read_module(&mut section, values, &mut settings, draft),
             _ => read_general(&mut section, values, draft),
         }
-        read_fallbacks(&mut section, &mut settings, draft);
+        if name != "general_settings" {
+            read_fallbacks(&mut section, &mut settings, draft);
+        }
         for field in section.rest() {
             draft.drop_field(&field, advice::litellm(field.name));
         }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod litellm;
 #[cfg(test)]
+mod page;
+#[cfg(test)]
 mod portkey;
 #[cfg(test)]
 mod properties;

@@ -70,6 +70,19 @@ fn no_secret_is_in_an_error() {
 }
 
 #[test]
+fn one_secret_has_one_variable_wherever_it_stands() {
+    let text = "
+model_list:
+- {model_name: a, litellm_params: {model: openai/a, api_key: sk-literal, organization: [org-1, org-2]}}
+- {model_name: b, litellm_params: {model: openai/b, api_key: sk-literal, timeout: 5}}
+";
+    let imported = litellm(text).unwrap();
+    let names: Vec<&str> = imported.report.variables.iter().map(|variable| variable.name.as_str()).collect();
+    assert_eq!((names, imported.report.providers.len()), (vec!["OPENAI_API_KEY"], 3));
+    assert_eq!(imported.toml.matches("api_key = \"env:OPENAI_API_KEY\"").count(), 3, "{}", imported.toml);
+}
+
+#[test]
 fn a_made_up_variable_is_never_one_that_the_source_uses_for_something_else() {
     let text = "
 model_list:
