@@ -318,7 +318,6 @@ const LITELLM: &[Advice] = &[
             "vertex_project",
             "vertex_location",
             "vertex_credentials",
-            "region_name",
             "aws_access_key_id",
             "aws_secret_access_key",
             "aws_session_token",
@@ -386,6 +385,10 @@ const LITELLM: &[Advice] = &[
         ],
         HEALTH,
     ),
+    (
+        &["region_name", "allowed_model_region"],
+        "calls are not routed by region: a target's region is that of its address",
+    ),
     (&["supported_environments"], "every model came along: write a file for each environment"),
     (&["include"], "what an included file includes itself is not read, by LiteLLM neither"),
     (
@@ -393,7 +396,7 @@ const LITELLM: &[Advice] = &[
         "certificates are checked against the machine's own authorities: add yours to those",
     ),
     (
-        &["force_ipv4", "disable_end_user_cost_tracking", "drop_params", "max_response_size_mb"],
+        &["force_ipv4", "disable_end_user_cost_tracking", "telemetry", "drop_params", "max_response_size_mb"],
         "Stepwell has no such switch",
     ),
 ];

@@ -27,6 +27,8 @@ pub(crate) struct Names {
     pub(crate) providers: Vec<String>,
     /// Each route's name, by its place.
     pub(crate) routes: Vec<String>,
+    /// The models of each provider that anything leads to, by its place; none where any model may be asked of it.
+    pub(crate) models: Vec<Option<BTreeSet<String>>>,
     /// The variable of each literal secret, by its path in the source.
     pub(crate) variables: BTreeMap<String, String>,
 }
@@ -58,8 +60,12 @@ pub(crate) fn finish(mut draft: Draft) -> Result<Imported, Error> {
     if draft.providers.len() > MOST || draft.routes.len() > MOST {
         return Err(Error::whole(format!("more than {MOST} providers or routes")));
     }
-    let mut names =
-        Names { providers: provider_names(&draft.providers), routes: Vec::new(), variables: BTreeMap::new() };
+    let mut names = Names {
+        providers: provider_names(&draft.providers),
+        routes: Vec::new(),
+        models: models(&draft),
+        variables: BTreeMap::new(),
+    };
     leave_out_needless(&mut draft, &names);
     names.routes = route_names(&mut draft);
     shorten(&mut draft);
@@ -154,6 +160,26 @@ fn provider_names(providers: &[Provider]) -> Vec<String> {
         });
     }
     names.into_iter().map(Option::unwrap_or_default).collect()
+}
+
+/// The models of each provider that anything leads to.
+fn models(draft: &Draft) -> Vec<Option<BTreeSet<String>>> {
+    let mut models = vec![Some(BTreeSet::new()); draft.providers.len()];
+    let routed = draft.routes.iter().flat_map(|route| &route.targets).chain(&draft.direct);
+    let unfinished = draft.unfinished.iter().flat_map(|route| &route.targets);
+    let routed = routed.map(|target| (target.provider, Some(&target.model)));
+    for (place, model) in routed.chain(unfinished.map(|(place, model)| (*place, model.as_ref()))) {
+        let Some(known) = models.get_mut(place) else { continue };
+        match model.filter(|model| !model.contains('*')) {
+            Some(model) => {
+                if let Some(known) = known {
+                    known.insert(model.clone());
+                }
+            }
+            None => *known = None,
+        }
+    }
+    models
 }
 
 /// Takes out routes that say no more than their name does: a target by its own name.

@@ -1,5 +1,6 @@
 //! A draft as the text of a `stepwell.toml`: readable, with a word on where each part comes from.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -34,8 +35,8 @@ pub(crate) fn write(draft: &Draft, names: &Names) -> String {
     if draft.logs_json {
         line(&mut text, "\n[log]\nformat = \"json\"");
     }
-    for (provider, name) in draft.providers.iter().zip(&names.providers) {
-        write_provider(&mut text, provider, name, names);
+    for ((provider, name), models) in draft.providers.iter().zip(&names.providers).zip(&names.models) {
+        write_provider(&mut text, provider, (name, models.as_ref()), names);
     }
     for (route, name) in draft.routes.iter().zip(&names.routes) {
         write_route(&mut text, route, name, names);
@@ -51,7 +52,12 @@ fn line(text: &mut String, line: &str) {
     text.push('\n');
 }
 
-fn write_provider(text: &mut String, provider: &Provider, name: &str, names: &Names) {
+fn write_provider(
+    text: &mut String,
+    provider: &Provider,
+    (name, models): (&str, Option<&BTreeSet<String>>),
+    names: &Names,
+) {
     line(text, &format!("\n# {}", provider.from));
     line(text, &format!("[providers.{}]", key(name)));
     line(text, &format!("kind = {}", quoted(provider.kind)));
@@ -92,6 +98,10 @@ fn write_provider(text: &mut String, provider: &Provider, name: &str, names: &Na
         } else {
             line(text, &format!("timeouts = {{ total = {total} }}"));
         }
+    }
+    if let Some(models) = models.filter(|models| !models.is_empty()) {
+        let models: Vec<String> = models.iter().map(|model| quoted(model)).collect();
+        line(text, &format!("models = {}", list(&models)));
     }
     for (model, price) in &provider.prices {
         write_price(text, name, model, price);
