@@ -58,6 +58,7 @@ mod tests {
             "ftp://x",
             "https://",
             "https://u:p@h/",
+            "https://u@h/",
             "https://h/?k=v",
             "https://h:0/",
             "https://h:x/",

@@ -56,6 +56,7 @@ const NAMES: &[&str] = &[
     "json_logs",
     "max_request_size_mb",
     "id",
+    "resource_name",
     "mode",
     "strategy",
     "targets",
@@ -66,7 +67,6 @@ const NAMES: &[&str] = &[
     "conditions",
     "default",
     "name",
-    "resource_name",
     "openai_organization",
     "<<",
     "",
@@ -174,6 +174,71 @@ fn config() -> impl Strategy<Value = serde_json::Value> {
         .prop_map(|(mode, targets)| serde_json::json!({ "strategy": { "mode": mode }, "targets": targets }))
 }
 
+/// A secret that nothing may repeat.
+const SECRET: &str = "sk-PRIVATE-0123456789";
+
+/// Fields that may hold a secret, of every section, and one that nobody knows.
+const HOLDERS: &[&str] = &[
+    "api_key",
+    "api_base",
+    "base_url",
+    "api_version",
+    "azure_ad_token",
+    "client_secret",
+    "aws_secret_access_key",
+    "vertex_credentials",
+    "extra_headers",
+    "headers",
+    "timeout",
+    "max_tokens",
+    "order",
+    "input_cost_per_token",
+    "drop_params",
+    "tags",
+    "litellm_credential_name",
+    "master_key",
+    "database_url",
+    "redis_password",
+    "cache_params",
+    "request_timeout",
+    "json_logs",
+    "max_request_size_mb",
+    "virtual_key",
+    "custom_host",
+    "forward_headers",
+    "metadata",
+    "cache",
+    "nobody_knows_this",
+];
+
+/// The secret as it may stand there.
+fn secret() -> impl Strategy<Value = serde_json::Value> {
+    prop_oneof![
+        Just(serde_json::json!(SECRET)),
+        Just(serde_json::json!(format!("https://user:{SECRET}@host.example/v1"))),
+        Just(serde_json::json!(format!("https://host.example/v1?key={SECRET}"))),
+        Just(serde_json::json!(format!("os.environ/{SECRET}"))),
+        Just(serde_json::json!({ "authorization": SECRET, "x-title": "t", "x-other": SECRET })),
+        Just(serde_json::json!([SECRET, { "password": SECRET }])),
+    ]
+}
+
+/// Fields that hold it.
+fn holders() -> impl Strategy<Value = serde_json::Map<String, serde_json::Value>> {
+    prop::collection::btree_map(prop::sample::select(HOLDERS).prop_map(str::to_owned), secret(), 1..6)
+        .prop_map(|map| map.into_iter().collect())
+}
+
+/// Nothing that was made or said repeats the secret.
+fn keeps_the_secret(made: Result<Imported, Error>) {
+    let shown = match &made {
+        Ok(made) => format!("{}{}{}", made.toml, made.report, serde_json::to_string(&made.report).unwrap()),
+        Err(error) => format!("{error}{error:?}"),
+    };
+    assert!(!shown.contains("PRIVATE"), "{shown}");
+    loads_or_says_why(made);
+}
+
 /// What was made loads, with what is reported in it; what was not made is explained.
 fn loads_or_says_why(made: Result<Imported, Error>) {
     match made {
@@ -217,6 +282,31 @@ proptest! {
     #[test]
     fn any_config_of_portkeys_outline_loads_or_is_explained(value in config()) {
         loads_or_says_why(portkey(&value.to_string()));
+    }
+
+    #[test]
+    fn a_secret_stays_one_wherever_it_stands(
+        model in prop::sample::select(TEXTS),
+        provider in prop::sample::select(TEXTS),
+        params in holders(),
+        section in holders(),
+    ) {
+        let mut params = params;
+        params.insert("model".to_owned(), model.into());
+        let models = serde_json::json!([{ "model_name": "m", "litellm_params": params, "model_info": section }]);
+        let text = serde_json::json!({
+            "model_list": models,
+            "environment_variables": { "A": SECRET },
+            "credential_list": [{ "credential_name": "c", "credential_values": section }],
+            "router_settings": section,
+            "litellm_settings": section,
+            "general_settings": section,
+            "other": section,
+        });
+        keeps_the_secret(litellm(&text.to_string()));
+        params.insert("provider".to_owned(), provider.into());
+        let text = serde_json::json!({ "strategy": { "mode": "fallback" }, "targets": [params], "cache": section });
+        keeps_the_secret(portkey(&text.to_string()));
     }
 
     #[test]
