@@ -56,7 +56,8 @@ pub(crate) fn per_million(per_token: &str) -> Option<Rate> {
     (rate <= HIGHEST.parse().ok()?).then_some(rate)
 }
 
-/// A number of units of `10^-thousandths` seconds as a duration of whole milliseconds: `seconds` for 3, milliseconds for 0.
+/// A number as a duration of at least a millisecond, with its point `shift` places further right in milliseconds. What is
+/// less than a millisecond is cut off.
 fn millis(text: &str, shift: i64) -> Option<Duration> {
     let text = shifted(text, shift)?;
     let whole = text.split('.').next().unwrap_or_default();
