@@ -27,6 +27,8 @@ mod harness_client;
 #[cfg(test)]
 mod harness_scripted;
 #[cfg(test)]
+mod import;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod limits_connection;
