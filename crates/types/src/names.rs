@@ -16,11 +16,13 @@ pub enum Dialect {
     Anthropic,
     /// Google's `generateContent`.
     Gemini,
+    /// Cohere's chat, version 2.
+    Cohere,
 }
 
 impl Dialect {
     /// Every dialect, in the order of their declaration.
-    pub const ALL: [Self; 3] = [Self::OpenaiChat, Self::Anthropic, Self::Gemini];
+    pub const ALL: [Self; 4] = [Self::OpenaiChat, Self::Anthropic, Self::Gemini, Self::Cohere];
 
     /// Its name in config, metrics and records.
     pub const fn as_str(self) -> &'static str {
@@ -28,6 +30,7 @@ impl Dialect {
             Self::OpenaiChat => "openai_chat",
             Self::Anthropic => "anthropic",
             Self::Gemini => "gemini",
+            Self::Cohere => "cohere",
         }
     }
 }

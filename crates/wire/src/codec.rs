@@ -7,7 +7,7 @@ use stepwell_types::{CallId, Dialect, Failure, Finish, Usage};
 
 use crate::chat::{Chat, Reply};
 use crate::stream::{StreamReader, StreamWriter};
-use crate::{Error, Losses, Pipe, UpstreamError, anthropic, gemini, openai_chat};
+use crate::{Error, Losses, Pipe, UpstreamError, anthropic, cohere, gemini, openai_chat};
 
 /// What the gateway must know of a request before it is sent on, found by a scan of the body's top level.
 /// Everything else stays bytes.
@@ -174,5 +174,6 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::OpenaiChat => &openai_chat::OpenaiChat,
         Dialect::Anthropic => &anthropic::Anthropic,
         Dialect::Gemini => &gemini::Gemini,
+        Dialect::Cohere => &cohere::Cohere,
     }
 }

@@ -1,0 +1,1 @@
+//! What this dialect does that no fixture shows.
