@@ -64,6 +64,27 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         reply_headers: &["retry-after"],
         quirks: NO_QUIRKS,
     },
+    // The header names the caller's product. Limits: what Cohere's SDK looks at before it tries again.
+    ProviderKind {
+        name: "cohere",
+        docs: "https://docs.cohere.com/v2/reference/chat",
+        dialect: Dialect::Cohere,
+        base_url: Some("https://api.cohere.com"),
+        auth: Auth::Bearer,
+        key_env: Some("CO_API_KEY"),
+        key_required: true,
+        default_key: None,
+        fixed_headers: &[],
+        chat_path: "/v2/chat",
+        stream_path: None,
+        count_tokens_path: None,
+        models_path: Some("/v1/models"),
+        prices: Some("cohere"),
+        model_starts: &[],
+        forward_request_headers: &["x-client-name"],
+        reply_headers: &["retry-after", "retry-after-ms", "x-ratelimit-*"],
+        quirks: NO_QUIRKS,
+    },
     // Unknown fields are refused with 422; streams always end with usage.
     ProviderKind {
         base_url: Some("https://api.mistral.ai/v1"),

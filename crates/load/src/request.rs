@@ -66,9 +66,10 @@ fn full_path(uri: &Uri, options: &LoadOptions) -> String {
             format!("/v1beta/models/{}:streamGenerateContent?alt=sse", options.model)
         }
         Dialect::Gemini => format!("/v1beta/models/{}:generateContent", options.model),
+        Dialect::Cohere => "/v2/chat".to_owned(),
     };
     match uri.path() {
-        "" | "/" | "/v1" | "/v1/" | "/v1beta" | "/v1beta/" => usual,
+        "" | "/" | "/v1" | "/v1/" | "/v1beta" | "/v1beta/" | "/v2" | "/v2/" => usual,
         written => uri.query().map_or_else(|| written.to_owned(), |query| format!("{written}?{query}")),
     }
 }
@@ -83,7 +84,7 @@ fn headers(options: &LoadOptions, uri: &Uri) -> Result<HeaderMap, Error> {
     }
     if let Some(key) = &options.api_key {
         let (name, text) = match options.dialect {
-            Dialect::OpenaiChat => (AUTHORIZATION, format!("Bearer {}", key.reveal())),
+            Dialect::OpenaiChat | Dialect::Cohere => (AUTHORIZATION, format!("Bearer {}", key.reveal())),
             Dialect::Anthropic => (HeaderName::from_static("x-api-key"), key.reveal().to_owned()),
             Dialect::Gemini => (HeaderName::from_static("x-goog-api-key"), key.reveal().to_owned()),
         };
@@ -121,7 +122,7 @@ fn body(options: &LoadOptions) -> Bytes {
         "messages": [{ "role": "user", "content": options.prompt }],
     });
     let max_tokens = match options.dialect {
-        Dialect::OpenaiChat | Dialect::Gemini => options.max_tokens,
+        Dialect::OpenaiChat | Dialect::Gemini | Dialect::Cohere => options.max_tokens,
         Dialect::Anthropic => Some(options.max_tokens.unwrap_or(ANTHROPIC_MAX_TOKENS)),
     };
     if let Some(limit) = max_tokens {
@@ -150,6 +151,7 @@ mod tests {
             ("http://h/v1", Dialect::OpenaiChat, "/v1/chat/completions"),
             ("http://h/v1/", Dialect::Anthropic, "/v1/messages"),
             ("http://h", Dialect::Gemini, "/v1beta/models/m:generateContent"),
+            ("http://h", Dialect::Cohere, "/v2/chat"),
             ("http://h/own/path?a=b", Dialect::OpenaiChat, "/own/path?a=b"),
         ] {
             assert_eq!(template(url, dialect).request().uri(), path, "{url}");

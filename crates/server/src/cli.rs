@@ -142,6 +142,8 @@ pub(crate) enum BenchDialect {
     Anthropic,
     /// Google's `generateContent`.
     Gemini,
+    /// Cohere's chat, version 2.
+    Cohere,
 }
 
 #[derive(Args, Debug)]

@@ -24,7 +24,7 @@ use crate::prompt_cache::Cached;
 use crate::reply::{Events, Reply};
 use crate::socket::{HangUp, Line};
 use crate::state::{Account, State};
-use crate::{Fault, anthropic, gemini, keys, openai};
+use crate::{Fault, anthropic, cohere, gemini, keys, openai};
 
 /// What to do about a call.
 pub(crate) struct Answer {
@@ -79,6 +79,7 @@ pub(crate) fn call(call: &Call<'_>, bytes: &[u8]) -> Answer {
                 Dialect::OpenaiChat => format!("We could not parse the JSON body of your request. ({error})"),
                 Dialect::Anthropic => format!("The request body is not valid JSON: {error}"),
                 Dialect::Gemini => format!("Invalid JSON payload received. {error}"),
+                Dialect::Cohere => format!("invalid json syntax: {error}"),
             };
             return call.fail(account, &Failure::new(call.dialect, 400, message));
         }
@@ -105,6 +106,10 @@ pub(crate) fn call(call: &Call<'_>, bytes: &[u8]) -> Answer {
                 Err(invalid) => call.refuse(account, &invalid),
             }
         }
+        (Dialect::Cohere, _) => match cohere::request::read(&json, &call.state.models) {
+            Ok(ask) => call.serve(account, &ask, NO_FORM),
+            Err(invalid) => call.refuse(account, &invalid),
+        },
         (Dialect::Gemini, _) => {
             let Some(address) = Address::read(call.path) else {
                 return call.fail(account, &Failure::new(call.dialect, 404, "Not Found"));
@@ -135,7 +140,7 @@ impl Call<'_> {
             return Err(Failure::new(self.dialect, 415, "content-encoding: is not supported"));
         }
         match self.dialect {
-            Dialect::OpenaiChat => Ok(()),
+            Dialect::OpenaiChat | Dialect::Cohere => Ok(()),
             Dialect::Anthropic => self.admit_version(),
             Dialect::Gemini => match address::wrong_parameter(self.query) {
                 Some(message) => Err(Failure::new(self.dialect, 400, message)),
@@ -227,7 +232,7 @@ impl Call<'_> {
     fn cached(&self, ask: &Ask<'_, '_>) -> Cached {
         let least = self.state.options.cache_min_tokens;
         match self.dialect {
-            Dialect::OpenaiChat | Dialect::Gemini => {
+            Dialect::OpenaiChat | Dialect::Gemini | Dialect::Cohere => {
                 self.state.cache.automatic(&ask.prompt.boundaries, least, self.now)
             }
             Dialect::Anthropic => self.state.cache.marked(&ask.prompt.boundaries, least, self.now),
@@ -261,6 +266,7 @@ impl Call<'_> {
                 Dialect::OpenaiChat => (Failure::new(self.dialect, 503, "The server is overloaded"), None),
                 Dialect::Anthropic => (Failure::new(self.dialect, 529, "Overloaded"), None),
                 Dialect::Gemini => (Failure::Gemini(gemini::error::overload()), None),
+                Dialect::Cohere => (Failure::new(self.dialect, 503, cohere::error::OVERLOAD), None),
             },
             _ => return Ok(account),
         };
@@ -278,7 +284,9 @@ impl Call<'_> {
         account.note(|row| row.status = 200);
         let tokens = ask.prompt.tokens();
         let body = match self.dialect {
-            Dialect::OpenaiChat | Dialect::Anthropic => format!("{{\"input_tokens\":{tokens}}}").into_bytes(),
+            Dialect::OpenaiChat | Dialect::Anthropic | Dialect::Cohere => {
+                format!("{{\"input_tokens\":{tokens}}}").into_bytes()
+            }
             Dialect::Gemini => gemini::reply::count(tokens),
         };
         let response = self.head(200, json_type(self.dialect), ReplyBody::Whole(Bytes::from(body)));
@@ -302,6 +310,7 @@ impl Call<'_> {
             Dialect::OpenaiChat => openai::reply::write(&self.openai_head(&id, made.model), made.reply),
             Dialect::Anthropic => anthropic::reply::write(&anthropic_head(&id, made), made.reply),
             Dialect::Gemini => gemini::reply::write(&gemini_head(&id, made), made.reply),
+            Dialect::Cohere => cohere::reply::write(&id, made.reply),
         };
         self.whole(account, made, body)
     }
@@ -320,6 +329,7 @@ impl Call<'_> {
             Dialect::Gemini => {
                 gemini::stream::write(&gemini_head(&id, made), made.reply, address::form(self.query))
             }
+            Dialect::Cohere => cohere::stream::write(&id, made.reply),
         }
     }
 
@@ -405,6 +415,15 @@ mod tests {
         "generationConfig":{"stopSequences":["x"],"maxOutputTokens":2000,"temperature":0.5,"topK":"40",
         "thinkingConfig":{"includeThoughts":true,"thinkingBudget":-1}}}"#;
 
+    const COHERE: &str = r#"{"model":"small","stream":true,"max_tokens":40,"temperature":0.3,"p":0.75,"k":0,"messages":[
+        {"role":"system","content":"s"},{"role":"user","content":[{"type":"text","text":"use t [[sim:tokens=9]] é"},
+        {"type":"image_url","image_url":{"url":"data:image/png;base64,aGVsbG8="}}]},
+        {"role":"assistant","tool_plan":"p","tool_calls":[{"id":"a","type":"function","function":{"name":"t","arguments":"{}"}}]},
+        {"role":"tool","tool_call_id":"a","content":[{"type":"document","document":{"data":{"x":1}}}]},
+        {"role":"user","content":"use t"}],"stop_sequences":["a"],"thinking":{"type":"enabled","token_budget":7},
+        "tools":[{"type":"function","function":{"name":"t","parameters":{"type":"object","required":["x"],"properties":
+        {"x":{"type":"array","items":{"enum":[1,null,"z"]}}}}}}],"documents":["d",{"data":{"e":1}}]}"#;
+
     fn answer(state: &Arc<State>, dialect: Dialect, bytes: &[u8]) -> Answer {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -432,6 +451,7 @@ mod tests {
         assert_eq!(status(&answer(&state, Dialect::OpenaiChat, OPENAI.as_bytes())), 200);
         assert_eq!(status(&answer(&state, Dialect::Anthropic, ANTHROPIC.as_bytes())), 200);
         assert_eq!(status(&answer(&state, Dialect::Gemini, GEMINI.as_bytes())), 200);
+        assert_eq!(status(&answer(&state, Dialect::Cohere, COHERE.as_bytes())), 200);
     }
 
     proptest! {
@@ -451,6 +471,7 @@ mod tests {
                 Dialect::OpenaiChat => OPENAI,
                 Dialect::Anthropic => ANTHROPIC,
                 Dialect::Gemini => GEMINI,
+                Dialect::Cohere => COHERE,
             };
             let mut bytes = base.as_bytes().to_vec();
             let from = at.index(bytes.len());

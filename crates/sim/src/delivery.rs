@@ -16,7 +16,7 @@ use crate::oracle::Ended;
 use crate::reply::{Events, Mark};
 use crate::socket::HangUp;
 use crate::state::{Account, Generating};
-use crate::{Fault, anthropic, gemini, openai};
+use crate::{Fault, anthropic, cohere, gemini, openai};
 
 impl Call<'_> {
     /// A reply that is not streamed, whole or broken.
@@ -112,6 +112,7 @@ impl Call<'_> {
                     Dialect::OpenaiChat => openai::error::overload_event(),
                     Dialect::Anthropic => anthropic::error::overload_event(&request_id(self.state, self.id)),
                     Dialect::Gemini => gemini::error::overload_step(form(self.query), after == 0),
+                    Dialect::Cohere => cohere::error::overload_event(),
                 };
                 events.insert(after, &event);
                 tail = Tail::Proper(Ended::CutByFault);
@@ -124,6 +125,7 @@ impl Call<'_> {
                         b"event: content_block_delta\ndata: {\"garbage\": not json\n\n".to_vec()
                     }
                     Dialect::Gemini => gemini::error::garbage_step(form(self.query), after == 0),
+                    Dialect::Cohere => b"event: content-delta\ndata: {\"garbage\": not json\n\n".to_vec(),
                 };
                 events.insert(after, &garbage);
             }
@@ -145,7 +147,7 @@ impl Call<'_> {
         let script = Script { pace, stall, reasoning, account: Some(account), ..script };
         let kind = match (self.dialect, form(self.query)) {
             (Dialect::OpenaiChat | Dialect::Anthropic, _) => "text/event-stream; charset=utf-8",
-            (Dialect::Gemini, Form::Sse) => "text/event-stream",
+            (Dialect::Gemini, Form::Sse) | (Dialect::Cohere, _) => "text/event-stream",
             (Dialect::Gemini, Form::Array) => json_type(self.dialect),
         };
         let mut response = self.head(200, kind, ReplyBody::Script(Box::new(script)));

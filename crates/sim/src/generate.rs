@@ -156,6 +156,7 @@ impl<'j, 'a> Maker<'_, 'j, 'a> {
                 Dialect::OpenaiChat => "call_",
                 Dialect::Anthropic => "toolu_",
                 Dialect::Gemini => "function-call-",
+                Dialect::Cohere => "tool_",
             };
             let id = format!("{prefix}{:08x}{:012x}{index:03x}", ids.boot, ids.request);
             self.reply.blocks.push(Block::Call { id, name: tool.name.to_owned(), arguments, complete });
@@ -176,7 +177,7 @@ impl<'j, 'a> Maker<'_, 'j, 'a> {
         self.spend(output_tokens(&text));
         self.reply.blocks.push(match dialect {
             Dialect::OpenaiChat => Block::Refusal(text),
-            Dialect::Anthropic | Dialect::Gemini => Block::Text(text),
+            Dialect::Anthropic | Dialect::Gemini | Dialect::Cohere => Block::Text(text),
         });
     }
 

@@ -124,12 +124,13 @@ fn setting(timing: &mut Timing, name: &str, value: &str) -> Result<(), String> {
 
 fn finish(reason: &str, dialect: Dialect) -> Result<Finish, String> {
     match (dialect, reason) {
-        (Dialect::OpenaiChat, "stop") | (Dialect::Anthropic, "end_turn") | (Dialect::Gemini, "STOP") => {
-            Ok(Finish::Stop)
-        }
+        (Dialect::OpenaiChat, "stop")
+        | (Dialect::Anthropic, "end_turn")
+        | (Dialect::Gemini, "STOP")
+        | (Dialect::Cohere, "COMPLETE") => Ok(Finish::Stop),
         (Dialect::OpenaiChat, "length")
         | (Dialect::Anthropic, "max_tokens")
-        | (Dialect::Gemini, "MAX_TOKENS") => Ok(Finish::Length),
+        | (Dialect::Gemini | Dialect::Cohere, "MAX_TOKENS") => Ok(Finish::Length),
         (Dialect::OpenaiChat, "content_filter") | (Dialect::Gemini, "SAFETY") => Ok(Finish::ContentFilter),
         (Dialect::Anthropic, "pause_turn") => Ok(Finish::Pause),
         (Dialect::Anthropic, "model_context_window_exceeded") => Ok(Finish::ContextWindow),

@@ -208,7 +208,7 @@ pub(crate) fn id_text(dialect: Dialect, boot: u32, id: u64) -> String {
     let prefix = match dialect {
         Dialect::OpenaiChat => "chatcmpl-",
         Dialect::Anthropic => "msg_",
-        Dialect::Gemini => "",
+        Dialect::Gemini | Dialect::Cohere => "",
     };
     format!("{prefix}{boot:08x}{id:016x}")
 }

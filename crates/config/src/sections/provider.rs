@@ -20,7 +20,7 @@ use crate::section::{Node, Section, names, text_of};
 const SIMULATOR: &str = "sim";
 
 /// Kinds the design names for a later version.
-const LATER_KINDS: &[&str] = &["azure-openai", "gemini", "vertex", "bedrock", "cohere", "ollama"];
+const LATER_KINDS: &[&str] = &["azure-openai", "gemini", "vertex", "bedrock", "ollama"];
 
 /// An account at a model vendor, or a server of one's own.
 #[derive(Clone, PartialEq, Eq, Debug)]

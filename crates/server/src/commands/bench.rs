@@ -35,6 +35,7 @@ fn options(args: &BenchArgs) -> Result<LoadOptions, Failure> {
         BenchDialect::OpenaiChat => Dialect::OpenaiChat,
         BenchDialect::Anthropic => Dialect::Anthropic,
         BenchDialect::Gemini => Dialect::Gemini,
+        BenchDialect::Cohere => Dialect::Cohere,
     };
     let mut options = LoadOptions::new(args.url.clone(), dialect, args.model.clone());
     if let Some(prompt) = &args.prompt {
