@@ -162,7 +162,7 @@ async fn credentials_and_connection_headers_of_the_client_stay_here() {
         assert_eq!(sent.header("x-client-request-id"), [call_of(&reply)]);
         let (version, beta): (&[&str], &[&str]) = match client {
             Dialect::Anthropic => (&["2023-01-01"], &["tools-2024-04-04"]),
-            Dialect::OpenaiChat | Dialect::Gemini => (&[], &[]),
+            Dialect::OpenaiChat | Dialect::Gemini | Dialect::Cohere => (&[], &[]),
         };
         assert_eq!(
             (sent.header("anthropic-version"), sent.header("anthropic-beta")),

@@ -56,6 +56,7 @@ fn kind(dialect: Dialect) -> &'static str {
         Dialect::OpenaiChat => "openai",
         Dialect::Anthropic => "anthropic",
         Dialect::Gemini => "gemini",
+        Dialect::Cohere => "cohere",
     }
 }
 
@@ -63,7 +64,8 @@ fn other(dialect: Dialect) -> Dialect {
     match dialect {
         Dialect::OpenaiChat => Dialect::Anthropic,
         Dialect::Anthropic => Dialect::Gemini,
-        Dialect::Gemini => Dialect::OpenaiChat,
+        Dialect::Gemini => Dialect::Cohere,
+        Dialect::Cohere => Dialect::OpenaiChat,
     }
 }
 
@@ -72,6 +74,7 @@ fn good(dialect: Dialect) -> &'static str {
         Dialect::OpenaiChat => "oai",
         Dialect::Anthropic => "ant",
         Dialect::Gemini => "gem",
+        Dialect::Cohere => "coh",
     }
 }
 

@@ -60,11 +60,12 @@ impl Simulator {
         entries
     }
 
-    /// The providers `oai` and `ant`, both at this simulator, priced as it prices.
+    /// A provider of each dialect, all at this simulator, priced as it prices.
     pub(crate) fn providers(&self) -> String {
         self.provider("oai", "openai", "")
             + &self.provider("ant", "anthropic", "")
             + &self.provider("gem", "gemini", "")
+            + &self.provider("coh", "cohere", "")
     }
 
     /// A provider at this simulator. `lines` are more of its keys.

@@ -75,10 +75,12 @@ impl Reply {
             Dialect::OpenaiChat => events[at].1 == "[DONE]",
             Dialect::Anthropic => events[at].0 == "message_stop" || data[at]["type"] == "message_stop",
             Dialect::Gemini => data[at]["candidates"][0]["finishReason"].is_string(),
+            Dialect::Cohere => data[at]["type"] == "message-end" && data[at]["delta"]["error"].is_null(),
         };
         let is_error = |at: usize| match dialect {
             Dialect::OpenaiChat | Dialect::Gemini => data[at]["error"].is_object(),
             Dialect::Anthropic => events[at].0 == "error" && data[at]["type"] == "error",
+            Dialect::Cohere => data[at]["type"] == "message-end" && data[at]["delta"]["error"].is_string(),
         };
         let terminals = (0..events.len()).filter(|at| is_terminal(*at)).count();
         let errors = (0..events.len()).filter(|at| is_error(*at)).count();
@@ -98,6 +100,7 @@ impl Reply {
                 Dialect::OpenaiChat => &body["choices"][0]["message"]["content"],
                 Dialect::Anthropic => &body["content"][0]["text"],
                 Dialect::Gemini => &body["candidates"][0]["content"]["parts"][0]["text"],
+                Dialect::Cohere => &body["message"]["content"][0]["text"],
             };
             return text.as_str().unwrap_or_default().to_owned();
         }
@@ -108,6 +111,7 @@ impl Reply {
                 Dialect::OpenaiChat => &data["choices"][0]["delta"]["content"],
                 Dialect::Anthropic => &data["delta"]["text"],
                 Dialect::Gemini => &data["candidates"][0]["content"]["parts"][0]["text"],
+                Dialect::Cohere => &data["delta"]["message"]["content"]["text"],
             };
             text.as_str().unwrap_or_default().to_owned()
         };
@@ -117,8 +121,19 @@ impl Reply {
 
 /// What an error says in our words, wherever its dialect has them: code, call and docs.
 pub(crate) fn words_of(body: &Value) -> &Value {
-    let error = &body["error"];
+    let error = error_of(body);
     if error["details"].is_array() { &error["details"][0]["metadata"] } else { error }
+}
+
+/// The error that a body or an event is, or holds. Cohere's errors stand at the top, or in the event that ends a stream.
+pub(crate) fn error_of(body: &Value) -> &Value {
+    if body["error"].is_object() {
+        &body["error"]
+    } else if body["delta"]["error"].is_string() {
+        &body["delta"]
+    } else {
+        body
+    }
 }
 
 fn code_in(body: &Value) -> Option<String> {
@@ -200,7 +215,7 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> Reply {
 }
 
 /// The dialects whose body says everything: their path is the same for every call.
-pub(crate) const BY_BODY: [Dialect; 2] = [Dialect::OpenaiChat, Dialect::Anthropic];
+pub(crate) const BY_BODY: [Dialect; 3] = [Dialect::OpenaiChat, Dialect::Anthropic, Dialect::Cohere];
 
 /// The path of a dialect's chat endpoint; where it names the model, of `oai/small`.
 pub(crate) const fn path_of(dialect: Dialect) -> &'static str {
@@ -208,6 +223,7 @@ pub(crate) const fn path_of(dialect: Dialect) -> &'static str {
         Dialect::OpenaiChat => "/v1/chat/completions",
         Dialect::Anthropic => "/v1/messages",
         Dialect::Gemini => "/v1beta/models/oai/small:generateContent",
+        Dialect::Cohere => "/v2/chat",
     }
 }
 
@@ -226,7 +242,7 @@ pub(crate) fn sent(dialect: Dialect, question: &Value) -> (String, String) {
 /// The headers an SDK of the dialect sends.
 pub(crate) const fn headers_of(dialect: Dialect) -> &'static [(&'static str, &'static str)] {
     match dialect {
-        Dialect::OpenaiChat => {
+        Dialect::OpenaiChat | Dialect::Cohere => {
             &[("content-type", "application/json"), ("authorization", "Bearer sk-of-the-client")]
         }
         Dialect::Anthropic => &[
@@ -243,7 +259,7 @@ pub(crate) const fn headers_of(dialect: Dialect) -> &'static [(&'static str, &'s
 pub(crate) fn question(dialect: Dialect, model: &str, stream: bool, text: &str) -> Value {
     let limit = match dialect {
         Dialect::OpenaiChat => "max_completion_tokens",
-        Dialect::Anthropic => "max_tokens",
+        Dialect::Anthropic | Dialect::Cohere => "max_tokens",
         Dialect::Gemini => {
             return serde_json::json!({
                 "model": model,

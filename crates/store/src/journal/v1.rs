@@ -389,7 +389,7 @@ const fn dialect_byte(dialect: Dialect) -> u8 {
         Dialect::OpenaiChat => 0,
         Dialect::Anthropic => 1,
         Dialect::Gemini => 2,
-        Dialect::Cohere => 4,
+        Dialect::Cohere => 3,
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use stepwell_types::Dialect;
 
 /// What clients name, the plain ones more often than the routes whose first target never answers.
-const MODELS: [&str; 10] = [
+const MODELS: [&str; 12] = [
     "openai/small",
     "openai/small",
     "openai/large",
@@ -19,6 +19,8 @@ const MODELS: [&str; 10] = [
     "anthropic/large",
     "gemini/small",
     "gemini/large",
+    "cohere/small",
+    "cohere/large",
     "fall-to-anthropic",
     "fall-to-openai",
 ];
@@ -56,6 +58,7 @@ pub(super) fn any(random: &mut fastrand::Rng, number: usize, host: &str) -> Plan
         Dialect::OpenaiChat => ("/v1/chat/completions".to_owned(), openai(random, streamed)),
         Dialect::Anthropic => ("/v1/messages".to_owned(), anthropic(random, streamed)),
         Dialect::Gemini => gemini(random, streamed),
+        Dialect::Cohere => ("/v2/chat".to_owned(), cohere(random, streamed)),
     };
     let request = Request::post(path)
         .header("host", host)
@@ -122,6 +125,15 @@ fn gemini(random: &mut fastrand::Rng, streamed: bool) -> (String, Value) {
     (format!("/v1beta/models/{}:{method}", model(random)), body)
 }
 
+fn cohere(random: &mut fastrand::Rng, streamed: bool) -> Value {
+    json!({
+        "model": model(random),
+        "max_tokens": random.u32(4..200),
+        "stream": streamed,
+        "messages": [{"role": "system", "content": background()}, {"role": "user", "content": text(random)}],
+    })
+}
+
 fn model(random: &mut fastrand::Rng) -> &'static str {
     MODELS[random.usize(..MODELS.len())]
 }
@@ -155,6 +167,7 @@ pub(super) fn is_complete(dialect: Dialect, stream: &[u8]) -> bool {
         Dialect::OpenaiChat => holds(stream, b"data: [DONE]\n\n"),
         Dialect::Anthropic => holds(stream, b"event: message_stop\n"),
         Dialect::Gemini => holds(stream, b"\"finishReason\":"),
+        Dialect::Cohere => holds(stream, b"event: message-end\n") && !has_error(dialect, stream),
     }
 }
 
@@ -163,6 +176,7 @@ pub(super) fn has_error(dialect: Dialect, stream: &[u8]) -> bool {
     match dialect {
         Dialect::OpenaiChat | Dialect::Gemini => holds(stream, b"data: {\"error\":"),
         Dialect::Anthropic => holds(stream, b"event: error\n"),
+        Dialect::Cohere => holds(stream, b"\"delta\":{\"error\":"),
     }
 }
 
