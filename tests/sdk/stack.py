@@ -14,7 +14,13 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-KEYS = {"oai": "sk-good-openai-7c1f", "ant": "sk-good-anthropic-93ab", "gem": "sk-good-gemini-41d8", "badkey": "sk-bad-5d20"}
+KEYS = {
+    "oai": "sk-good-openai-7c1f",
+    "ant": "sk-good-anthropic-93ab",
+    "gem": "sk-good-gemini-41d8",
+    "coh": "sk-good-cohere-2b67",
+    "badkey": "sk-bad-5d20",
+}
 CLIENT_KEY = "sk-client-must-not-travel-e6b4"
 
 CONFIG = """
@@ -40,6 +46,9 @@ targets = ["ant/small", "ant/large"]
 [routes.chat-gem]
 targets = ["gem/small", "gem/large"]
 
+[routes.chat-coh]
+targets = ["coh/small", "coh/large"]
+
 [routes.strict-oai]
 targets = ["oai/small"]
 strict = true
@@ -50,6 +59,10 @@ strict = true
 
 [routes.strict-gem]
 targets = ["gem/small"]
+strict = true
+
+[routes.strict-coh]
+targets = ["coh/small"]
 strict = true
 
 [routes.fallback-badkey]
@@ -184,7 +197,12 @@ class Stack:
         self.server.ready(f"{self.api_url}/readyz")
 
     def _providers(self):
-        dialects = {"oai": ("openai", f"{self.sim_url}/v1"), "ant": ("anthropic", self.sim_url), "gem": ("gemini", self.sim_url)}
+        dialects = {
+            "oai": ("openai", f"{self.sim_url}/v1"),
+            "ant": ("anthropic", self.sim_url),
+            "gem": ("gemini", self.sim_url),
+            "coh": ("cohere", self.sim_url),
+        }
         rows = []
         for name, (kind, base_url) in dialects.items():
             for suffix, key, patience in [

@@ -66,6 +66,10 @@ pub(crate) fn reply(ask: &Ask<'_, '_>, knobs: &Knobs<'_>, most: u32, cached: Cac
         maker.reply.finish = finish;
         maker.reply.stop_sequence = None;
     }
+    if ids.dialect == Dialect::Cohere {
+        // Thinking is billed as output, and how much of it there was is not told.
+        maker.reply.tokens.reasoning = 0;
+    }
     maker.reply
 }
 

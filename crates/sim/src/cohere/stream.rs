@@ -69,10 +69,7 @@ impl Writer {
     fn start(&mut self, id: &str) {
         let out = self.open("message-start", b",\"id\":");
         string(out, id);
-        out.extend_from_slice(
-            b",\"delta\":{\"message\":{\"role\":\"assistant\",\"content\":[],\"tool_plan\":\"\",\"tool_calls\":[],\
-              \"citations\":[]}}}",
-        );
+        out.extend_from_slice(b",\"delta\":{\"message\":{\"role\":\"assistant\"}}}");
         self.close();
     }
 

@@ -52,8 +52,7 @@ async fn a_stream_is_blocks_between_a_start_and_an_end_with_usage() {
         "tokens": {"input_tokens": 72, "output_tokens": 3},
         "cached_tokens": 0,
     });
-    let message =
-        json!({"role": "assistant", "content": [], "tool_plan": "", "tool_calls": [], "citations": []});
+    let message = json!({"role": "assistant"});
     let golden = [
         json!({"type": "message-start", "id": "ID", "delta": {"message": message}}),
         json!({"type": "content-start", "index": 0, "delta": content(json!({"type": "text", "text": ""}))}),

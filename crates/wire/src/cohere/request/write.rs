@@ -243,8 +243,18 @@ fn tools(request: &mut Object<'_>, chat: &Chat<'_>, losses: &mut Losses) {
     if chat.tools.is_empty() {
         return;
     }
+    // Cohere cannot be told which tool to call: only that one is offered, and must be called.
+    let named = match &chat.tool_choice {
+        Some(ToolChoice::Named(name)) => {
+            Some(name).filter(|name| chat.tools.iter().any(|tool| tool.name == **name))
+        }
+        _ => None,
+    };
     request.array("tools", |tools| {
         for (index, tool) in chat.tools.iter().enumerate() {
+            if named.is_some_and(|name| tool.name != *name) {
+                continue;
+            }
             // Cohere holds all tools to their schemas or none, and to schemas of its own kind.
             if tool.strict == Some(true) {
                 losses.note(format!("/tools/{index}/strict"));

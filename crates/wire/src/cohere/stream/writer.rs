@@ -75,13 +75,7 @@ impl Writer {
         frame(out, "message-start", |data| {
             data.string("id", id.unwrap_or_default());
             data.object("delta", |delta| {
-                delta.object("message", |message| {
-                    message.string("role", "assistant");
-                    message.array("content", |_| {});
-                    message.string("tool_plan", "");
-                    message.array("tool_calls", |_| {});
-                    message.array("citations", |_| {});
-                });
+                delta.object("message", |message| message.string("role", "assistant"));
             });
             if let Some(model) = model {
                 data.string("model", model);
