@@ -369,6 +369,15 @@ fn a_report_has_a_bound_and_says_what_it_leaves_out() {
 }
 
 #[test]
+fn more_warnings_than_a_report_shows_are_no_error() {
+    let section = |number| format!("[providers.p{number}]\nkind = \"openai\"\napi_key = \"literal:k\"\n");
+    let sections: Vec<String> = (0..130).map(section).collect();
+    let warnings = read(&sections.concat()).unwrap().warnings;
+    assert_eq!(warnings.len(), 101);
+    assert_eq!(warnings.last().unwrap().message, "30 more problems are not shown");
+}
+
+#[test]
 fn a_file_of_more_than_a_megabyte_is_not_read() {
     let problems = read(&"#".repeat(1_000_001)).unwrap_err();
     assert_eq!(problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), ["too_large"]);
