@@ -65,12 +65,11 @@ pub(super) fn edit(body: &[u8], head: &Head, edits: &Edits<'_>) -> Vec<u8> {
         changes.push((head.model_span.clone(), name));
     }
     if let Some(limit) = edits.max_output_tokens.filter(|limit| Some(*limit) != head.max_output_tokens) {
-        changes.push(match &head.max_output_tokens_span {
-            Some(span) => (span.clone(), limit.to_string().into_bytes()),
-            None => {
-                let after_model = head.model_span.end..head.model_span.end;
-                (after_model, format!(",\"max_tokens\":{limit}").into_bytes())
-            }
+        changes.push(if let Some(span) = &head.max_output_tokens_span {
+            (span.clone(), limit.to_string().into_bytes())
+        } else {
+            let after_model = head.model_span.end..head.model_span.end;
+            (after_model, format!(",\"max_tokens\":{limit}").into_bytes())
         });
     }
     let mut changes: Vec<_> = changes.iter().map(|(range, with)| (range.clone(), with.as_slice())).collect();
