@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 const MAX_SCRIPTED: usize = 10_000;
 
 /// One thing that goes wrong. `N` counts the stream's events of every kind, from its first: OpenAI's role chunk,
-/// Anthropic's `message_start` and `ping` included; with Gemini every event has content. Where a reply is not streamed, `N` has no meaning and the reply
+/// Anthropic's `message_start` and `ping`, Cohere's `message-start` included; with Gemini every event has content. Where a reply is not streamed, `N` has no meaning and the reply
 /// is split in the middle of its body.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Fault {
