@@ -145,6 +145,13 @@ def test_images_reach_the_model(ask):
     assert "(with 2 images)" in text_of(ask(messages=[{"role": "user", "content": content}]).message)
 
 
+def test_documents_reach_the_model(ask):
+    documents = ["Chand Baori has 3,500 steps.", {"id": "2", "data": {"text": "Rani ki Vav has seven levels."}}]
+    bare, told = ask("which is deeper?"), ask("which is deeper?", documents=documents)
+    assert told.usage.billed_units.input_tokens > bare.usage.billed_units.input_tokens + 12
+    assert "which is deeper?" in text_of(told.message)
+
+
 def test_a_reply_is_held_to_a_schema(ask, stream):
     form = {"type": "json_object", "json_schema": PERSON_SCHEMA}
     whole = text_of(ask("a person", response_format=form).message)

@@ -282,9 +282,8 @@ async fn a_client_is_told_which_model_answers_even_where_the_provider_does_not_s
             let first: Value =
                 if stream { serde_json::from_str(&reply.events()[0].1).unwrap() } else { reply.json() };
             let model = match client {
-                Dialect::OpenaiChat => &first["model"],
                 Dialect::Anthropic if stream => &first["message"]["model"],
-                Dialect::Anthropic => &first["model"],
+                Dialect::OpenaiChat | Dialect::Anthropic => &first["model"],
                 Dialect::Gemini => &first["modelVersion"],
                 // The provider's own bytes pass as they are.
                 Dialect::Cohere => {

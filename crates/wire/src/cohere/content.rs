@@ -83,6 +83,18 @@ fn part<'a>(part: ContentPart<'a>, path: &str, extra: &mut Vec<Extra<'a>>) -> Op
     Some(read)
 }
 
+/// Reads one of a request's documents: a text, or an object. What citations call it is its name.
+pub(super) fn document<'a>(raw: &'a RawValue, path: &str, extra: &mut Vec<Extra<'a>>) -> Option<Part<'a>> {
+    let (text, name) = if raw.get().starts_with('{') {
+        let Document { data, id, extra: rest } = serde_json::from_str(raw.get()).ok()?;
+        said(extra, path, rest);
+        (text_of(data?), id.map(text_of))
+    } else {
+        (serde_json::from_str::<Text<'a>>(raw.get()).ok()?.0, None)
+    };
+    Some(Part::Document { source: Source::Text(text), name, cache: None })
+}
+
 /// A document's data as text.
 fn text_of(data: &RawValue) -> Cow<'_, str> {
     match serde_json::from_str::<Text<'_>>(data.get()) {

@@ -151,6 +151,28 @@ fn how_much_to_think_is_said_where_cohere_has_a_word_for_it() {
 }
 
 #[test]
+fn documents_are_heard_before_the_last_thing_that_the_user_says() {
+    let call = r#"{"id":"a","function":{"name":"f"}}"#;
+    let body = format!(
+        r#"{{"model":"m","documents":["one",{{"id":"2","data":{{"text":"two"}}}}],"messages":[{{"role":"user","content":"hi"}},
+        {{"role":"assistant","tool_calls":[{call}]}},{{"role":"tool","tool_call_id":"a","content":"r"}}]}}"#
+    );
+    let chat = Cohere.read_request(body.as_bytes()).unwrap();
+    let said: Vec<_> = chat.turns[0]
+        .parts
+        .iter()
+        .map(|part| match part {
+            Part::Document { source: Source::Text(text), name, .. } => (&**text, name.as_deref()),
+            Part::Text { text, .. } => (&**text, None),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(said, [("one", None), (r#"{"text":"two"}"#, Some("2")), ("hi", None)]);
+    let alone = br#"{"model":"m","documents":["one"],"messages":[]}"#;
+    assert_eq!(Cohere.read_request(alone).unwrap().turns.len(), 1);
+}
+
+#[test]
 fn a_mistake_is_named_by_its_field() {
     let base = |more: &str| format!(r#"{{"model":"m","messages":[{{"role":"user","content":"x"}}],{more}}}"#);
     let message = |message: &str| format!(r#"{{"model":"m","messages":[{message}]}}"#);
@@ -174,6 +196,8 @@ fn a_mistake_is_named_by_its_field() {
         (base(r#""thinking":{"type":"adaptive"}"#), "thinking.type"),
         (base(r#""thinking":{"token_budget":0}"#), "thinking.token_budget"),
         (base(r#""stop_sequences":"END""#), "stop_sequences"),
+        (base(r#""documents":["a",7]"#), "documents[1]"),
+        (base(r#""documents":[{"id":"x"}]"#), "documents[0]"),
         (base(r#""max_tokens":"many""#), "max_tokens"),
     ] {
         let error = Cohere.read_request(body.as_bytes()).unwrap_err();

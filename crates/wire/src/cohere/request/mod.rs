@@ -30,6 +30,7 @@ object! {
         frequency_penalty: &'a RawValue = "frequency_penalty",
         presence_penalty: &'a RawValue = "presence_penalty",
         thinking: Whole<'a, ThinkingParam<'a>> = "thinking",
+        documents: Vec<&'a RawValue> = "documents",
         stream: bool = "stream",
     }
 }
@@ -68,11 +69,10 @@ object! {
 
 /// Fields whose value asks for what every provider does anyway: nothing is lost where they are left out. Nobody else's
 /// models cite unasked, or are told more than they are sent.
-const NEUTRAL: [(&str, &[&str]); 6] = [
+const NEUTRAL: [(&str, &[&str]); 5] = [
     ("logprobs", &["false"]),
     ("strict_tools", &["false"]),
     ("priority", &["0"]),
-    ("documents", &["[]"]),
     ("safety_mode", &["\"OFF\"", "\"NONE\""]),
     ("citation_options", &["{}", "{\"mode\":\"OFF\"}", "{\"mode\":\"DISABLED\"}"]),
 ];
@@ -86,9 +86,12 @@ pub(super) fn read(body: &[u8]) -> Result<Chat<'_>, Error> {
         !NEUTRAL.iter().any(|(field, values)| key == field && values.contains(&&*value))
     });
     said(&mut extra, "", body.extra);
+    let model = body.model.ok_or_else(|| missing("model"))?.0;
+    let mut turns = turns(body.messages.ok_or_else(|| missing("messages"))?, &mut extra)?;
+    documents(body.documents.unwrap_or_default(), &mut turns, &mut extra)?;
     Ok(Chat {
-        model: body.model.ok_or_else(|| missing("model"))?.0,
-        turns: turns(body.messages.ok_or_else(|| missing("messages"))?, &mut extra)?,
+        model,
+        turns,
         tools: tools(body.tools.unwrap_or_default(), &mut extra)?,
         tool_choice: body.tool_choice.map(|choice| tool_choice(&choice)).transpose()?,
         parallel_tool_calls: None,
@@ -144,6 +147,31 @@ fn turns<'a>(messages: Vec<Message<'a>>, extra: &mut Vec<Extra<'a>>) -> Result<V
         turns.push(turn);
     }
     Ok(turns)
+}
+
+/// What the reply is to be made from: others hear it from the user, before the last thing that the user says.
+fn documents<'a>(
+    documents: Vec<&'a RawValue>,
+    turns: &mut Vec<Turn<'a>>,
+    extra: &mut Vec<Extra<'a>>,
+) -> Result<(), Error> {
+    if documents.is_empty() {
+        return Ok(());
+    }
+    let mut given = Vec::with_capacity(documents.len());
+    for (index, document) in documents.into_iter().enumerate() {
+        let read = content::document(document, &format!("/documents/{index}"), extra);
+        let problem = "must be a text, or an object with data";
+        given.push(read.ok_or_else(|| wrong(&format!("documents[{index}]"), problem))?);
+    }
+    let is_said = |turn: &Turn<'_>| {
+        turn.role == Role::User && !turn.parts.iter().any(|part| matches!(part, Part::ToolResult { .. }))
+    };
+    match turns.iter_mut().rfind(|turn| is_said(turn)) {
+        Some(turn) => drop(turn.parts.splice(0..0, given)),
+        None => turns.push(Turn { role: Role::User, parts: given }),
+    }
+    Ok(())
 }
 
 fn parts<'a>(content: Option<Content<'a>>, index: usize, extra: &mut Vec<Extra<'a>>) -> Vec<Part<'a>> {
