@@ -149,7 +149,6 @@ def test_documents_reach_the_model(ask):
     documents = ["Chand Baori has 3,500 steps.", {"id": "2", "data": {"text": "Rani ki Vav has seven levels."}}]
     bare, told = ask("which is deeper?"), ask("which is deeper?", documents=documents)
     assert told.usage.billed_units.input_tokens > bare.usage.billed_units.input_tokens + 12
-    assert "which is deeper?" in text_of(told.message)
 
 
 def test_a_reply_is_held_to_a_schema(ask, stream):
