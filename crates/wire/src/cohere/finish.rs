@@ -14,7 +14,7 @@ pub(super) fn read(reason: &str) -> Finish {
     }
 }
 
-/// Whether a `finish_reason` says that the generation broke off: in a stream that is an error, not an end.
+/// Whether a `finish_reason` says that the generation broke off: that is an error, not an end.
 pub(super) fn is_failure(reason: &str) -> bool {
     matches!(reason, ERROR | TIMEOUT)
 }

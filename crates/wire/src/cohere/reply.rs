@@ -43,9 +43,14 @@ pub(super) fn facts(body: &[u8]) -> Result<ReplyFacts, Error> {
     })
 }
 
-/// Reads a whole reply.
+/// Reads a whole reply. One whose generation broke off is none, as it is an error in a stream: to clients of other dialects
+/// it would look complete.
 pub(super) fn read(body: &[u8]) -> Result<Reply<'_>, Error> {
     let reply: Response<'_> = read_reply(body)?;
+    if let Some(reason) = reply.finish_reason.as_ref().filter(|reason| finish::is_failure(&reason.0)) {
+        let message = format!("the provider's generation failed: its finish_reason is {}", reason.0);
+        return Err(Error::at(Code::UpstreamInvalid, "finish_reason", message));
+    }
     let mut extra = Vec::new();
     said(&mut extra, "", reply.extra);
     let message = reply

@@ -272,6 +272,20 @@ fn a_generation_that_broke_off_is_an_error_and_never_an_end() {
 }
 
 #[test]
+fn a_whole_reply_whose_generation_broke_off_is_none() {
+    for (reason, is_reply) in
+        [("ERROR", false), ("TIMEOUT", false), ("COMPLETE", true), ("OF_NEXT_YEAR", true)]
+    {
+        let body = json!({"id": "r", "message": {"role": "assistant"}, "finish_reason": reason}).to_string();
+        assert_eq!(Cohere.reply_facts(body.as_bytes()).is_ok(), is_reply, "{reason}");
+        if let Err(error) = Cohere.read_reply(body.as_bytes()) {
+            let at = (error.code, error.param.as_deref());
+            assert_eq!(at, (Code::UpstreamInvalid, Some("finish_reason")), "{error}");
+        }
+    }
+}
+
+#[test]
 fn calls_are_known_by_their_number_and_one_that_is_complete_is_not_gone_back_to() {
     let begin = |index: u64| {
         let call = json!({"type": "function", "function": {"name": "f", "arguments": ""}});
