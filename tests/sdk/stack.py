@@ -14,7 +14,14 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-KEYS = {"oai": "sk-good-openai-7c1f", "ant": "sk-good-anthropic-93ab", "gem": "sk-good-gemini-41d8", "res": "sk-good-responses-0b6e", "badkey": "sk-bad-5d20"}
+KEYS = {
+    "oai": "sk-good-openai-7c1f",
+    "ant": "sk-good-anthropic-93ab",
+    "gem": "sk-good-gemini-41d8",
+    "res": "sk-good-responses-0b6e",
+    "coh": "sk-good-cohere-2b67",
+    "badkey": "sk-bad-5d20",
+}
 CLIENT_KEY = "sk-client-must-not-travel-e6b4"
 
 CONFIG = """
@@ -47,6 +54,9 @@ targets = ["res/small", "res/large"]
 targets = ["res/small"]
 strict = true
 
+[routes.chat-coh]
+targets = ["coh/small", "coh/large"]
+
 [routes.strict-oai]
 targets = ["oai/small"]
 strict = true
@@ -57,6 +67,10 @@ strict = true
 
 [routes.strict-gem]
 targets = ["gem/small"]
+strict = true
+
+[routes.strict-coh]
+targets = ["coh/small"]
 strict = true
 
 [routes.fallback-badkey]
@@ -197,6 +211,7 @@ class Stack:
             "res": ("openai", f"{self.sim_url}/v1", "openai_responses"),
             "ant": ("anthropic", self.sim_url, "anthropic"),
             "gem": ("gemini", self.sim_url, "gemini"),
+            "coh": ("cohere", self.sim_url, "cohere"),
         }
         rows = []
         for name, (kind, base_url, dialect) in dialects.items():

@@ -105,6 +105,25 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         reply_headers: &["retry-after"],
         quirks: NO_QUIRKS,
     },
+    // The header names the caller's product. Limits: what Cohere's SDK looks at before it tries again.
+    ProviderKind {
+        name: "cohere",
+        docs: "https://docs.cohere.com/v2/reference/chat",
+        faces: &[COHERE_CHAT],
+        further_faces: &[],
+        base_url: Some("https://api.cohere.com"),
+        auth: Auth::Bearer,
+        key_env: Some("CO_API_KEY"),
+        key_required: true,
+        default_key: None,
+        fixed_headers: &[],
+        models_path: Some("/v1/models"),
+        prices: Some("cohere"),
+        model_starts: &[],
+        forward_request_headers: &["x-client-name"],
+        reply_headers: &["retry-after", "retry-after-ms", "x-ratelimit-*"],
+        quirks: NO_QUIRKS,
+    },
     // Unknown fields are refused with 422; streams always end with usage.
     ProviderKind {
         base_url: Some("https://api.mistral.ai/v1"),
@@ -366,6 +385,15 @@ const MESSAGES: Face = Face {
     chat_path: "/v1/messages",
     stream_path: None,
     count_tokens_path: Some("/v1/messages/count_tokens"),
+    models: &[],
+    version_in_body: None,
+};
+
+const COHERE_CHAT: Face = Face {
+    dialect: Dialect::Cohere,
+    chat_path: "/v2/chat",
+    stream_path: None,
+    count_tokens_path: None,
     models: &[],
     version_in_body: None,
 };

@@ -86,7 +86,7 @@ const VENDORS: &[Vendor] = &[
         name: "azure",
         litellm: &["azure"],
         portkey: &["azure-openai"],
-        reached: Reached::Kind("openai", Address::Azure),
+        reached: Reached::Kind("azure-openai", Address::Azure),
         key_env: Some("AZURE_API_KEY"),
     },
     Vendor {

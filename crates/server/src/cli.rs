@@ -183,6 +183,8 @@ pub(crate) enum BenchDialect {
     OpenaiResponses,
     /// Google's `generateContent`.
     Gemini,
+    /// Cohere's chat, version 2.
+    Cohere,
 }
 
 #[derive(Args, Debug)]

@@ -8,7 +8,7 @@ use stepwell_types::{CallId, Dialect, Failure, Finish, Usage};
 use crate::chat::{Chat, Reply};
 use crate::framing::Framing;
 use crate::stream::{StreamReader, StreamWriter};
-use crate::{Error, Losses, Pipe, UpstreamError, anthropic, gemini, openai_chat, openai_responses};
+use crate::{Error, Losses, Pipe, UpstreamError, anthropic, cohere, gemini, openai_chat, openai_responses};
 
 /// What the gateway must know of a request before it is sent on, found by a scan of the body's top level.
 /// Everything else stays bytes.
@@ -184,5 +184,6 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::Anthropic => &anthropic::Anthropic,
         Dialect::Gemini => &gemini::Gemini,
         Dialect::OpenaiResponses => &openai_responses::OpenaiResponses,
+        Dialect::Cohere => &cohere::Cohere,
     }
 }

@@ -21,7 +21,7 @@ use crate::section::{Node, Section, names, text_of};
 const SIMULATOR: &str = "sim";
 
 /// Kinds the design names for a later version.
-const LATER_KINDS: &[&str] = &["bedrock", "cohere", "ollama"];
+const LATER_KINDS: &[&str] = &["bedrock", "ollama"];
 
 /// An account at a model vendor, or a server of one's own.
 #[derive(Clone, PartialEq, Eq, Debug)]

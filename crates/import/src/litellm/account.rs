@@ -166,7 +166,9 @@ pub(super) fn kind_without_key(
     kind: &'static ProviderKind,
     is_given: bool,
 ) -> (&'static ProviderKind, Option<&'static str>) {
-    let any = provider_kind("openai-compatible").filter(|any| any.dialect == kind.dialect);
+    let any = provider_kind("openai-compatible").filter(|any| {
+        any.faces.first().map(|face| face.dialect) == kind.faces.first().map(|face| face.dialect)
+    });
     let is_server = kind.key_env.is_none() && !kind.key_required && vendor.name != "compatible";
     match any {
         Some(any) if !has_key && is_given && vendor.name != "azure" && !is_server => (

@@ -134,7 +134,7 @@ pub(super) fn providers(
     );
     if vendor.name == "azure" {
         let field = api_version.as_ref().unwrap_or(model);
-        draft.change_field(field, "Azure is called by its v1 API, which takes no API version, and priced as OpenAI: set prices of your own if yours differ");
+        draft.change_field(field, "Azure is called by its v1 API, which takes no API version; set prices of your own where a deployment is not named as its model is");
     } else if let Some(field) = &api_version {
         draft.drop_field(field, "only Azure has API versions");
     }

@@ -123,7 +123,7 @@ fn azure(
     path: &str,
     draft: &mut Draft,
 ) -> (Option<String>, bool) {
-    let advice = "Azure is called by its v1 API, which takes no API version, and priced as OpenAI: set prices of your own if yours differ";
+    let advice = "Azure is called by its v1 API, which takes no API version; set prices of your own where a deployment is not named as its model is";
     match fields.take_any(&["api_version", "azure_api_version"]) {
         Some(version) => draft.change_field(&version, advice),
         None => draft.change_at(path, None, advice),

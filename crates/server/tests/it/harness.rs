@@ -66,6 +66,7 @@ impl Simulator {
             + &self.provider("ant", "anthropic", "")
             + &self.provider("gem", "gemini", "")
             + &self.provider("res", RESPONSES, "")
+            + &self.provider("coh", "cohere", "")
     }
 
     /// A provider at this simulator. `lines` are more of its keys.

@@ -297,7 +297,7 @@ impl StreamWriter for Writer {
                 if Ending::of(self.finish).is_vaguer {
                     self.losses.note("/stop_reason");
                 }
-                if stop_sequence.is_some() {
+                if stop_sequence.is_some() || *reason == Finish::StopSequence {
                     self.losses.note("/stop_sequence");
                 }
             }
