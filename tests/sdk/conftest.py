@@ -1,6 +1,6 @@
 """Starts the programs, makes SDK clients that remember their calls, and audits every call in the end.
 
-    STEPWELL_BIN=target/debug/stepwell pytest tests/sdk                 # through Stepwell, both providers
+    STEPWELL_BIN=target/debug/stepwell pytest tests/sdk                 # through Stepwell, every provider
     SDK_TARGET=sim STEPWELL_BIN=... pytest tests/sdk                    # the SDKs straight at the simulator
 """
 
@@ -11,7 +11,7 @@ import google.genai
 import openai
 import pytest
 from audit import audit
-from stack import CLIENT_KEY, Stack, binary
+from stack import CLIENT_KEY, PROVIDERS, Stack, binary, until
 
 CALL_ID = "x-stepwell-call-id"
 
@@ -51,11 +51,16 @@ def only_through_stepwell(request, stack):
         pytest.skip("the simulator alone has no gateway")
 
 
-@pytest.fixture(params=["oai", "ant", "gem"])
-def provider(request, stack):
+@pytest.fixture
+def spoken(request):
+    """The provider whose dialect the client speaks. Clients of several dialects say it themselves."""
+    return {"test_openai": "oai", "test_gemini": "gem"}.get(request.module.__name__, "ant")
+
+
+@pytest.fixture(params=PROVIDERS)
+def provider(request, stack, spoken):
     """The provider's dialect: with each SDK, all."""
-    own = {"test_openai": "oai", "test_gemini": "gem"}.get(request.module.__name__, "ant")
-    if stack.direct and request.param != own:
+    if stack.direct and request.param != spoken:
         pytest.skip("the simulator alone does not translate")
     return request.param
 
@@ -69,6 +74,30 @@ def model(stack, provider):
 def made(request, stack):
     """The ids of the calls that this test makes. In the end, ledger and simulator must agree about each."""
     return stack.made.setdefault(request.node.nodeid, [])
+
+
+class Account:
+    """What the simulator writes down while a test runs."""
+
+    def __init__(self, stack):
+        self.stack = stack
+        self.before = len(stack.entries())
+
+    def entries(self):
+        return [entry for entry in self.stack.entries()[self.before :] if entry["endpoint"] == "chat"]
+
+    def usage(self, number=0):
+        """What was billed for the test's call of this number, once that call has ended."""
+        until(lambda: len(self.entries()) > number, f"call number {number} in the simulator's account")
+        return self.entries()[number]["billed_usage"]
+
+
+@pytest.fixture
+def account(stack, made):
+    """The simulator's account of this test's calls, for clients that keep replies' headers to themselves."""
+    account = Account(stack)
+    yield account
+    made += [entry["client_request_id"] for entry in account.entries() if not stack.direct]
 
 
 @pytest.fixture
