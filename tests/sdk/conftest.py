@@ -14,6 +14,8 @@ from audit import audit
 from stack import CLIENT_KEY, PROVIDERS, Stack, binary, until
 
 CALL_ID = "x-stepwell-call-id"
+# Nothing here is encrypted, and reading the authorities that nobody asks takes longer than a test.
+NO_TLS = False
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +105,7 @@ def account(stack, made):
 @pytest.fixture
 def new_oai(stack, made):
     """Makes OpenAI clients: no retries of their own unless asked, and each reply's call id is kept."""
-    http = openai.DefaultHttpx2Client(event_hooks={"response": [lambda reply: remember(made, reply)]})
+    http = openai.DefaultHttpx2Client(event_hooks={"response": [lambda reply: remember(made, reply)]}, verify=NO_TLS)
 
     def new(**options):
         options = {"base_url": f"{stack.api_url}/v1", "api_key": CLIENT_KEY, "max_retries": 0} | options
@@ -116,7 +118,7 @@ def new_oai(stack, made):
 @pytest.fixture
 def new_ant(stack, made):
     """Makes Anthropic clients, likewise."""
-    http = anthropic.DefaultHttpxClient(event_hooks={"response": [lambda reply: remember(made, reply)]})
+    http = anthropic.DefaultHttpxClient(event_hooks={"response": [lambda reply: remember(made, reply)]}, verify=NO_TLS)
 
     def new(**options):
         options = {"base_url": stack.api_url, "api_key": CLIENT_KEY, "max_retries": 0} | options
@@ -126,7 +128,7 @@ def new_ant(stack, made):
     http.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def gem(stack):
     """A client of Google's. Its replies have the headers in them: see `kept` in the tests."""
     with google.genai.Client(api_key=CLIENT_KEY, http_options={"base_url": stack.api_url}) as client:
@@ -148,7 +150,7 @@ async def async_oai(stack, made):
     async def keep(reply):
         remember(made, reply)
 
-    http = openai.DefaultAsyncHttpx2Client(event_hooks={"response": [keep]})
+    http = openai.DefaultAsyncHttpx2Client(event_hooks={"response": [keep]}, verify=NO_TLS)
     async with openai.AsyncOpenAI(
         base_url=f"{stack.api_url}/v1", api_key=CLIENT_KEY, max_retries=0, http_client=http
     ) as client:
@@ -160,7 +162,7 @@ async def async_ant(stack, made):
     async def keep(reply):
         remember(made, reply)
 
-    http = anthropic.DefaultAsyncHttpxClient(event_hooks={"response": [keep]})
+    http = anthropic.DefaultAsyncHttpxClient(event_hooks={"response": [keep]}, verify=NO_TLS)
     async with anthropic.AsyncAnthropic(
         base_url=stack.api_url, api_key=CLIENT_KEY, max_retries=0, http_client=http
     ) as client:
