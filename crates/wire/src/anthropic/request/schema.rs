@@ -4,11 +4,12 @@
 //! <https://platform.claude.com/docs/en/build-with-claude/structured-outputs#json-schema-limitations>
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use serde_json::value::RawValue;
 
 use crate::Losses;
-use crate::json::{Object, object, write_array, write_object};
+use crate::json::{Object, Text, object, write_array, write_object};
 
 /// Keywords that are refused.
 const BOUNDS: &[&str] = &[
@@ -35,24 +36,25 @@ object! {
         kind: &'a RawValue = "type",
         properties: &'a RawValue = "properties",
         open: &'a RawValue = "additionalProperties",
+        description: Text<'a> = "description",
     }
     skipping all
 }
 
 impl Shape<'_> {
-    /// Whether it is an object's that does not say whether it is closed.
+    /// Whether it is an object's that does not say that it is closed.
     fn is_left_open(&self) -> bool {
         let is_object = match self.kind {
             Some(kind) => kind.get().contains(r#""object""#),
             None => self.properties.is_some(),
         };
-        is_object && self.open.is_none()
+        is_object && self.open.is_none_or(|open| open.get() != "false")
     }
 }
 
 /// `schema`, which stands at `path`, as Anthropic takes it; itself if it is taken already. An object that is left open is
 /// closed, which is no loss: what fits the closed one fits the open one. A keyword that is refused is a loss, and so is
-/// leave to have properties of any name.
+/// leave to have properties of any name; the description still tells the model, as it does with Anthropic's own SDKs.
 pub(super) fn fitted<'s>(schema: &'s RawValue, path: &str, losses: &mut Losses) -> Cow<'s, RawValue> {
     let mut out = Vec::with_capacity(schema.get().len());
     let mut fitting = Fitting { losses, changed: false };
@@ -62,6 +64,16 @@ pub(super) fn fitted<'s>(schema: &'s RawValue, path: &str, losses: &mut Losses) 
     }
     let fitted = String::from_utf8(out).ok().and_then(|text| RawValue::from_string(text).ok());
     fitted.map_or(Cow::Borrowed(schema), Cow::Owned)
+}
+
+fn is_refused(key: &str, value: &RawValue) -> bool {
+    match key {
+        // To say `true` is to say nothing.
+        "additionalProperties" => !matches!(value.get(), "false" | "true"),
+        // Of an array's bounds, only that it is not empty.
+        "minItems" => !matches!(value.get(), "0" | "1"),
+        key => BOUNDS.contains(&key),
+    }
 }
 
 struct Fitting<'l> {
@@ -77,9 +89,23 @@ impl Fitting<'_> {
         else {
             return out.extend_from_slice(text.as_bytes());
         };
+        let mut told = shape.description.as_ref().map_or_else(String::new, |text| text.0.to_string());
+        let lost: Vec<_> = fields.iter().filter(|(key, value)| is_refused(key, value)).collect();
+        for (key, value) in &lost {
+            self.changed = true;
+            self.losses.note(format!("{path}/{key}"));
+            let between = if told.is_empty() { "" } else { "\n" };
+            // Writing to a string does not fail.
+            write!(told, "{between}{key}: {}", value.get()).unwrap_or_default();
+        }
         write_object(out, |object| {
-            for (key, value) in fields {
-                self.field(object, &key, value, &format!("{path}/{key}"));
+            for (key, value) in &fields {
+                if !is_refused(key, value) && (lost.is_empty() || key != "description") {
+                    self.field(object, key, value, &format!("{path}/{key}"));
+                }
+            }
+            if !lost.is_empty() {
+                object.string("description", &told);
             }
             if shape.is_left_open() {
                 self.changed = true;
@@ -90,13 +116,7 @@ impl Fitting<'_> {
 
     fn field(&mut self, object: &mut Object<'_>, key: &str, value: &RawValue, path: &str) {
         match key {
-            "additionalProperties" if value.get() != "false" => {
-                self.lose(path);
-                object.bool("additionalProperties", false);
-            }
-            // Of an array's bounds, only that it is not empty.
-            "minItems" if !matches!(value.get(), "0" | "1") => self.lose(path),
-            key if BOUNDS.contains(&key) => self.lose(path),
+            "additionalProperties" if value.get() == "true" => self.changed = true,
             "properties" | "$defs" | "definitions" => self.each(object, key, value, path),
             "items" | "not" => self.write(object.any_key(key), value, path),
             "anyOf" | "oneOf" | "allOf" | "prefixItems" => self.list(object, key, value, path),
@@ -126,11 +146,6 @@ impl Fitting<'_> {
                 self.write(schemas.item(), schema, &format!("{path}/{index}"));
             }
         });
-    }
-
-    fn lose(&mut self, path: &str) {
-        self.changed = true;
-        self.losses.note(path);
     }
 }
 
@@ -162,23 +177,22 @@ mod tests {
     #[test]
     fn what_is_refused_is_lost_and_named() {
         let (schema, losses) = made(
-            r#"{"type":"object","properties":{"a/~":{"type":"integer","minimum":1,"maximum":7},"minimum":{"type":"array",
+            r#"{"type":"object","properties":{"a/~":{"type":"integer","minimum":1,"maximum":7,"description":"How \"many\"."},"minimum":{"type":"array",
             "items":{"type":"string","maxLength":3},"minItems":2},"c":{"type":"array","minItems":1},"d":{"type":"object",
             "additionalProperties":{"type":"string"}}},"additionalProperties":true}"#,
         );
         assert_eq!(
             schema,
-            r#"{"type":"object","properties":{"a/~":{"type":"integer"},"minimum":{"type":"array","items":{"type":"string"}},"c":{"type":"array","minItems":1},"d":{"type":"object","additionalProperties":false}},"additionalProperties":false}"#
+            r#"{"type":"object","properties":{"a/~":{"type":"integer","description":"How \"many\".\nminimum: 1\nmaximum: 7"},"minimum":{"type":"array","items":{"type":"string","description":"maxLength: 3"},"description":"minItems: 2"},"c":{"type":"array","minItems":1},"d":{"type":"object","description":"additionalProperties: {\"type\":\"string\"}","additionalProperties":false}},"additionalProperties":false}"#
         );
         assert_eq!(
             losses,
             [
                 "/schema/properties/a~1~0/minimum",
                 "/schema/properties/a~1~0/maximum",
-                "/schema/properties/minimum/items/maxLength",
                 "/schema/properties/minimum/minItems",
+                "/schema/properties/minimum/items/maxLength",
                 "/schema/properties/d/additionalProperties",
-                "/schema/additionalProperties",
             ]
         );
     }

@@ -2,6 +2,7 @@
 
 mod fitting;
 mod messages;
+mod strict;
 mod write;
 
 use std::borrow::Cow;
