@@ -17,8 +17,12 @@ ROOT = Path(__file__).resolve().parents[2]
 KEYS = {"oai": "sk-good-openai-7c1f", "ant": "sk-good-anthropic-93ab", "gem": "sk-good-gemini-41d8", "badkey": "sk-bad-5d20"}
 CLIENT_KEY = "sk-client-must-not-travel-e6b4"
 
-# The providers' names: each a kind, and where the simulator serves its dialect.
-PROVIDERS = {"oai": ("openai", "/v1"), "ant": ("anthropic", ""), "gem": ("gemini", "")}
+# The providers: of which kind, where the simulator serves them, and the dialect that is spoken to them.
+PROVIDERS = {
+    "oai": ("openai", "/v1", "openai_chat"),
+    "ant": ("anthropic", "", "anthropic"),
+    "gem": ("gemini", "", "gemini"),
+}
 
 # Each provider's small model under a name of Anthropic's: some clients take no other.
 CLAUDES = dict(
@@ -209,7 +213,7 @@ class Stack:
 
     def _providers(self):
         rows = []
-        for name, (kind, path) in PROVIDERS.items():
+        for name, (kind, path, _) in PROVIDERS.items():
             base_url = self.sim_url + path
             for suffix, key, patience in [
                 ("", KEYS[name], "20s"),

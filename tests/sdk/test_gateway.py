@@ -40,8 +40,7 @@ def test_openai_usage_header_and_ledger_agree(oai, provider, stack, stream):
     [attempt] = call["attempts"]
     assert call["outcome"] == "ok" and call["status"] == 200 and call["streamed"] is stream
     assert call["dialect"] == "openai_chat" and call["requested_model"] == f"{provider}/small"
-    kind, _ = PROVIDERS[provider]
-    assert attempt["dialect"] == {"openai": "openai_chat"}.get(kind, kind)
+    assert attempt["dialect"] == PROVIDERS[provider][2]
     assert usage.prompt_tokens == attempt["input_tokens"]
     assert usage.completion_tokens == attempt["output_tokens"]
     assert usage.completion_tokens_details.reasoning_tokens == attempt["reasoning_tokens"] > 0
