@@ -9,17 +9,11 @@ import openai
 import pytest
 from asks import user
 from audit import audit
-from stack import CLIENT_KEY, KEYS, get
+from stack import CLIENT_KEY, KEYS, PROVIDERS, get
 
 pytestmark = pytest.mark.gateway
 
 STAGES = {"decode", "identify", "admit", "plan", "attempt"}
-
-
-@pytest.fixture(params=["oai", "ant"])
-def provider(request):
-    """Which dialect the provider speaks."""
-    return request.param
 
 
 def check_headers(headers, provider, streamed):
@@ -46,7 +40,7 @@ def test_openai_usage_header_and_ledger_agree(oai, provider, stack, stream):
     [attempt] = call["attempts"]
     assert call["outcome"] == "ok" and call["status"] == 200 and call["streamed"] is stream
     assert call["dialect"] == "openai_chat" and call["requested_model"] == f"{provider}/small"
-    assert attempt["dialect"] == ("openai_chat" if provider == "oai" else "anthropic")
+    assert attempt["dialect"] == PROVIDERS[provider][2]
     assert usage.prompt_tokens == attempt["input_tokens"]
     assert usage.completion_tokens == attempt["output_tokens"]
     assert usage.completion_tokens_details.reasoning_tokens == attempt["reasoning_tokens"] > 0
