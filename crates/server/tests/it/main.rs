@@ -33,4 +33,6 @@ mod limits_connection;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]
+mod prices;
+#[cfg(test)]
 mod reload;
