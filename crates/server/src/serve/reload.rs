@@ -139,13 +139,15 @@ impl Running {
         Ok(prices)
     }
 
+    /// Takes prices as those in force, and says so in the log where they are others.
     fn take(&self, prices: Prices) {
-        let old = std::mem::replace(&mut *self.prices.lock(), prices.clone());
-        if old.book.data() != prices.book.data() {
-            let new = prices.book.data();
+        let mut current = self.prices.lock();
+        let (new, old) = (prices.book.data(), current.book.data());
+        if new != old {
             let (origin, source) = (new.origin.as_str(), &new.source);
-            tracing::info!(origin, %source, date = %new.date, before = %old.book.data().date, "other prices are in force");
+            tracing::info!(origin, %source, date = %new.date, before = %old.date, "other prices are in force");
         }
+        *current = prices;
     }
 
     fn price_status(&self) -> PriceStatus {
