@@ -259,6 +259,10 @@ async fn diff_shows_every_rate_that_would_change() {
             {"provider": "openai", "model": "small", "change": "removed", "line": "output", "old": "2.00"},
         ])
     );
+    assert_eq!(
+        (&shown["in_force"]["origin"], &shown["file"]["origin"]),
+        (&json!("installed"), &json!("file"))
+    );
     let all = read(&run(&dir, &["prices", "diff", "new.json", "--all", "--json"]), 0);
     let added = all["changes"].as_array().unwrap().iter().find(|row| row["provider"] == "anthropic").unwrap();
     assert_eq!((&added["change"], &added["line"]), (&json!("model_added"), &json!("output")));

@@ -173,7 +173,7 @@ fn percent(tenths: i64) -> String {
     format!("{sign}{}.{}%", size / 10, size % 10)
 }
 
-/// The differences as a table, and how many models they are of.
+/// The differences as a table, and of how many models they are.
 pub(super) fn table(differences: &[Difference]) -> String {
     let models: BTreeSet<_> = differences.iter().map(|row| (&row.provider, &row.model)).collect();
     if models.is_empty() {
@@ -182,7 +182,7 @@ pub(super) fn table(differences: &[Difference]) -> String {
     let mut rows = vec![["model", "rate", "old", "new", "change"].map(str::to_owned).to_vec()];
     rows.extend(differences.iter().map(cells));
     let left = |column: usize| column < 2 || column == 4;
-    format!("{}\n\n{} models differ; USD per million tokens", output::table(&rows, left), models.len())
+    format!("{}\n\nUSD per million tokens; models that differ: {}", output::table(&rows, left), models.len())
 }
 
 fn cells(row: &Difference) -> Vec<String> {

@@ -33,7 +33,7 @@ pub(super) fn run(args: &PricesDiffArgs) -> Result<ExitCode, Failure> {
     let scope = if args.all { Scope::All } else { Scope::Configured(&loaded.settings) };
     let changes = differences(&old, &new, &scope, at);
     let differs = !changes.is_empty();
-    let shown = Shown { at: at.to_rfc3339(), in_force: Data::of(&old), file: Data::of(&new), changes };
+    let shown = Shown { at: at.to_rfc3339(), in_force: Data::of(&old), file: Data::of_file(&new), changes };
     if args.json {
         output::result(serde_json::to_string_pretty(&shown).map_err(Failure::new)?);
     } else {

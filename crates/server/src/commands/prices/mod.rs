@@ -50,6 +50,13 @@ impl Data {
     }
 }
 
+impl Data {
+    /// The same of a file that is only looked at.
+    fn of_file(book: &PriceBook) -> Self {
+        Self { origin: "file", ..Self::of(book) }
+    }
+}
+
 impl fmt::Display for Data {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} ({}), of {}", self.source, self.origin, self.date)
