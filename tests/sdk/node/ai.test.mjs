@@ -24,7 +24,7 @@ const CLIENTS = {
   ],
   anthropic: ["ant", createAnthropic({ baseURL: `${API_URL}/v1`, apiKey })],
   // A name with a slash in it is a path to this one.
-  google: ["gem", (model) => createGoogle({ baseURL: `${API_URL}/v1beta`, apiKey })(`models/${model}`)],
+  google: ["gem", (model) => createGoogle({ baseURL: `${API_URL}/v1beta`, apiKey })(model)],
 };
 const Person = z.object({ name: z.string(), age: z.number().int().min(0).max(150), adult: z.boolean() });
 
