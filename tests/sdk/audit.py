@@ -31,6 +31,11 @@ def audit(stack, call_id):
     return call
 
 
+def id_of(entry):
+    """The id that a reply told of itself: Ollama's have none."""
+    return None if entry["dialect"] == "ollama" else entry["id"]
+
+
 def without_id(attempt, entries):
     """The entry of a reply in a dialect whose replies have no ids."""
     if attempt["provider_id"] is None:

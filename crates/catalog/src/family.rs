@@ -1,5 +1,7 @@
 //! What models of a family do differently from others of their dialect, by the names their vendors give them.
 
+use stepwell_types::Dialect;
+
 /// What a model does differently.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ModelQuirks {
@@ -12,6 +14,9 @@ pub struct ModelQuirks {
     /// It wants a signature with each call of a tool that is sent back: Gemini from 3 on.
     /// <https://ai.google.dev/gemini-api/docs/thought-signatures>
     pub signed_calls: bool,
+    /// The one dialect that its vendor serves it in, of several that the vendor speaks: OpenAI has its `pro`, `codex` and
+    /// `deep-research` models in responses only. <https://developers.openai.com/api/docs/models>
+    pub only: Option<Dialect>,
 }
 
 /// How the names of Claude models before 4.6 and of Gemini models before 3 begin.
@@ -38,11 +43,17 @@ const NO_SAMPLING: [&str; 3] = ["claude-opus-4-7", "claude-opus-4-8", "claude-op
 pub fn model_quirks(model: &str) -> ModelQuirks {
     let name = model.rsplit_once('/').map_or(model, |(_, name)| name);
     let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+    let has_part = |parts: &[&str]| name.split('-').any(|part| parts.contains(&part));
+    // o1, o3, o4-mini and the like; the numbers are what tells them from other vendors' names.
+    let is_of_openai = begins(&["gpt-5", "gpt-6", "o1", "o3", "o4"]);
+    let is_in_responses_only =
+        begins(&["codex-", "computer-use-"]) || is_of_openai && has_part(&["pro", "codex", "deep"]);
     let is_old_gemini = begins(&["gemini-1", "gemini-2"]);
     ModelQuirks {
         thinking_by_budget: begins(&BY_BUDGET),
         no_sampling: begins(&NO_SAMPLING),
         signed_calls: begins(&["gemini-"]) && !is_old_gemini,
+        only: is_in_responses_only.then_some(Dialect::OpenaiResponses),
     }
 }
 
@@ -61,6 +72,18 @@ mod tests {
                 && !model_quirks("gemini-2.5-flash").signed_calls
         );
         assert!(model_quirks("gemini-3-pro-preview").signed_calls);
-        assert_eq!(model_quirks("gpt-5-mini"), ModelQuirks::default());
+        for model in ["gpt-5-mini", "gpt-5.4", "o3", "o4-mini", "gpt-4.1", "gpt-oss-120b"] {
+            assert_eq!(model_quirks(model), ModelQuirks::default(), "{model}");
+        }
+        for model in [
+            "gpt-5-pro",
+            "gpt-5.1-codex-mini",
+            "gpt-5.4-pro-2026-03-05",
+            "o3-deep-research",
+            "codex-mini-latest",
+        ] {
+            assert_eq!(model_quirks(model).only, Some(Dialect::OpenaiResponses), "{model}");
+        }
+        assert_eq!(model_quirks("gemini-3-pro-preview").only, None);
     }
 }

@@ -144,10 +144,10 @@ impl<'a> Report<'a> {
     fn render(mut self, visible: &Visible) -> Vec<Problem> {
         self.findings.sort_by_key(|finding| (finding.severity, finding.span.start));
         let more = self.findings.len().saturating_sub(LIMIT);
-        // Errors come first: warnings that are not shown make no error of a text that has none.
-        let severity = self.findings.get(LIMIT).map(|finding| finding.severity);
+        // The worst come first: what is left out is no worse than the first of it.
+        let hidden = self.findings.get(LIMIT).map(|finding| finding.severity);
         self.findings.truncate(LIMIT);
-        if let Some(severity) = severity {
+        if let Some(severity) = hidden {
             let last = self.findings.last().map_or(0..0, |finding| finding.span.clone());
             self.add(severity, "more", last, format!("{more} more problems are not shown"));
         }

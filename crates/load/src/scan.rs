@@ -19,18 +19,20 @@ pub(crate) struct Scanner {
     line: usize,
     /// Whether the event so far has a line that is not a comment.
     fields: bool,
-    /// How much of [`last`] the last bytes are.
+    /// How much of the dialect's [`key`] the last bytes are.
     matched: usize,
     finished: bool,
     failed: bool,
 }
 
-/// What stands in the last step of a dialect without an event that is nothing but an end, and in no other step.
-const fn last(dialect: Dialect) -> &'static [u8] {
+/// What tells the last event where its name does not: in Gemini's and Ollama's dialects, which have no event that is nothing
+/// but an end, what only the last step has; in Cohere's, where an error is an end as well, the key that only an error has.
+const fn key(dialect: Dialect) -> &'static [u8] {
     match dialect {
+        Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Anthropic => b"",
         Dialect::Gemini => b"\"finishReason\"",
+        Dialect::Cohere => b"\"error\":",
         Dialect::Ollama => b"\"done\":true",
-        Dialect::OpenaiChat | Dialect::Anthropic => b"",
     }
 }
 
@@ -41,7 +43,7 @@ impl Scanner {
 
     /// Whether the dialect's last event was seen.
     pub(crate) fn finished(&self) -> bool {
-        self.finished
+        self.finished && !self.failed
     }
 
     /// Whether an error event was seen.
@@ -52,9 +54,7 @@ impl Scanner {
     /// Takes the next bytes and says how many events they complete. Comments are not events.
     pub(crate) fn push(&mut self, mut chunk: &[u8]) -> u64 {
         let mut events = 0;
-        if !last(self.dialect).is_empty() {
-            self.look_for_last(chunk);
-        }
+        self.look_for_key(chunk);
         while let Some(end) = memchr(b'\n', chunk) {
             let (line, rest) = chunk.split_at(end);
             if self.line == 0 {
@@ -72,14 +72,21 @@ impl Scanner {
     }
 
     /// Quotes inside strings are escaped: what is found is a key.
-    fn look_for_last(&mut self, chunk: &[u8]) {
-        let last = last(self.dialect);
+    fn look_for_key(&mut self, chunk: &[u8]) {
+        let key = key(self.dialect);
+        if key.is_empty() {
+            return;
+        }
         for byte in chunk {
-            self.matched = match last.get(self.matched) {
+            self.matched = match key.get(self.matched) {
                 Some(next) if next == byte => self.matched + 1,
-                _ => usize::from(last.first() == Some(byte)),
+                _ => usize::from(key.first() == Some(byte)),
             };
-            self.finished |= self.matched == last.len();
+            let found = self.matched == key.len();
+            match self.dialect {
+                Dialect::Cohere => self.failed |= found,
+                _ => self.finished |= found,
+            }
         }
     }
 
@@ -117,11 +124,21 @@ impl Scanner {
                 }
                 _ => {}
             }
-        } else if self.dialect == Dialect::Anthropic
-            && let Some(name) = field(line, b"event:")
-        {
-            self.finished |= name.starts_with(b"message_stop");
-            self.failed |= name.starts_with(b"error");
+        } else if let Some(name) = field(line, b"event:") {
+            match self.dialect {
+                Dialect::Anthropic => {
+                    self.finished |= name.starts_with(b"message_stop");
+                    self.failed |= name.starts_with(b"error");
+                }
+                Dialect::OpenaiResponses => {
+                    let ends: [&[u8]; 2] = [b"response.completed", b"response.incomplete"];
+                    let failures: [&[u8]; 2] = [b"error", b"response.failed"];
+                    self.finished |= ends.iter().any(|end| name.starts_with(end));
+                    self.failed |= failures.iter().any(|failure| name.starts_with(failure));
+                }
+                Dialect::Cohere => self.finished |= name.starts_with(b"message-end"),
+                Dialect::OpenaiChat | Dialect::Gemini | Dialect::Ollama => {}
+            }
         }
     }
 }
@@ -141,8 +158,15 @@ mod tests {
     const ANTHROPIC: &str = "event: message_start\ndata: {}\n\nevent: ping\ndata: {}\n\n\
         event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
 
+    const RESPONSES: &str = "event: response.created\ndata: {}\n\n\
+        event: response.output_text.delta\ndata: {\"delta\":\"event: response.completed\"}\n\n\
+        event: response.completed\ndata: {}\n\n";
+
     const GEMINI: &str = "data: {\"candidates\":[{\"text\":\"\\\"finishReason\\\"\"}]}\r\n\r\n\
         data: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\r\n\r\n";
+
+    const COHERE: &str = "event: content-delta\ndata: {\"text\":\"\\\"error\\\": message-end\"}\n\n\
+        event: message-end\ndata: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"COMPLETE\"}}\n\n";
 
     fn scan(dialect: Dialect, text: &str, size: usize) -> (u64, bool, bool) {
         let mut scanner = Scanner::new(dialect);
@@ -158,6 +182,9 @@ mod tests {
         for size in 1..=ANTHROPIC.len() {
             assert_eq!(scan(Dialect::Anthropic, ANTHROPIC, size), (3, true, false), "{size}");
         }
+        for size in 1..=RESPONSES.len() {
+            assert_eq!(scan(Dialect::OpenaiResponses, RESPONSES, size), (3, true, false), "{size}");
+        }
     }
 
     #[test]
@@ -166,6 +193,15 @@ mod tests {
         for size in 1..=GEMINI.len() {
             assert_eq!(scan(Dialect::Gemini, GEMINI, size), (2, true, false), "{size}");
             assert_eq!(scan(Dialect::Gemini, cut, size), (1, false, false), "{size}");
+        }
+    }
+
+    #[test]
+    fn an_end_that_tells_of_an_error_is_a_failure() {
+        let failed = COHERE.replace("{\"finish_reason\"", "{\"error\":\"busy\",\"finish_reason\"");
+        for size in 1..=COHERE.len() {
+            assert_eq!(scan(Dialect::Cohere, COHERE, size), (2, true, false), "{size}");
+            assert_eq!(scan(Dialect::Cohere, &failed, size), (2, false, true), "{size}");
         }
     }
 
@@ -188,12 +224,15 @@ mod tests {
     }
 
     #[test]
-    fn an_error_event_is_noticed_in_both_dialects() {
+    fn an_error_event_is_noticed_in_every_dialect_that_has_one() {
         let openai = "data: {\"id\":1}\n\ndata: {\"error\":{\"message\":\"overloaded\"}}\n\n";
         let anthropic = "event: error\ndata: {\"type\":\"error\"}\n\n";
+        let failed = "event: response.failed\ndata: {\"type\":\"response.failed\"}\n\n";
         for size in 1..=openai.len() {
             assert_eq!(scan(Dialect::OpenaiChat, openai, size), (2, false, true), "{size}");
             assert_eq!(scan(Dialect::Anthropic, anthropic, size), (1, false, true), "{size}");
+            assert_eq!(scan(Dialect::OpenaiResponses, anthropic, size), (1, false, true), "{size}");
+            assert_eq!(scan(Dialect::OpenaiResponses, failed, size), (1, false, true), "{size}");
         }
     }
 }

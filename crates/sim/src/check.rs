@@ -1,6 +1,6 @@
 //! Strict reading of request objects: which fields there may be, of which type, and where the first mistake is.
 //!
-//! Says what is wrong and where; how a vendor words it is for `openai`, `anthropic`, `gemini` and `ollama`.
+//! Says what is wrong and where; how a vendor words it is for `openai`, `anthropic`, `gemini`, `cohere` and `ollama`.
 
 use std::fmt::Write as _;
 
@@ -126,6 +126,11 @@ pub(crate) enum Problem {
         message: String,
         /// The vendor's code.
         code: Option<&'static str>,
+    },
+    /// What the value names is not there.
+    NotFound {
+        /// The vendor's words.
+        message: String,
     },
     /// The model is not served.
     NoModel {

@@ -26,7 +26,8 @@ pub(crate) fn respond(status: u16, kind: &'static str, body: ReplyBody) -> Respo
 pub(crate) fn error_response(state: &State, failure: &Failure, id: u64) -> Response<ReplyBody> {
     let mut body = Vec::new();
     let dialect = match failure {
-        Failure::OpenaiChat(failure) => {
+        // Both of OpenAI's dialects have the same headers.
+        Failure::Openai(failure) => {
             failure.write(&mut body);
             Dialect::OpenaiChat
         }
@@ -37,6 +38,10 @@ pub(crate) fn error_response(state: &State, failure: &Failure, id: u64) -> Respo
         Failure::Gemini(failure) => {
             failure.write(&mut body);
             Dialect::Gemini
+        }
+        Failure::Cohere(failure) => {
+            failure.write(&mut body, &request_id(state, id));
+            Dialect::Cohere
         }
         Failure::Ollama(failure) => {
             failure.write(&mut body);
@@ -51,7 +56,9 @@ pub(crate) fn error_response(state: &State, failure: &Failure, id: u64) -> Respo
 /// The vendor's content type of JSON.
 pub(crate) fn json_type(dialect: Dialect) -> &'static str {
     match dialect {
-        Dialect::OpenaiChat | Dialect::Anthropic => "application/json",
+        Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Anthropic | Dialect::Cohere => {
+            "application/json"
+        }
         Dialect::Gemini => "application/json; charset=UTF-8",
         Dialect::Ollama => "application/json; charset=utf-8",
     }
@@ -73,7 +80,7 @@ pub(crate) fn identify(headers: &mut HeaderMap, dialect: Dialect, state: &State,
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     };
     match dialect {
-        Dialect::OpenaiChat => {
+        Dialect::OpenaiChat | Dialect::OpenaiResponses => {
             set("openai-version", "2020-10-01");
             set("openai-processing-ms", "1");
             headers.insert(HeaderName::from_static("x-request-id"), value);
@@ -90,6 +97,9 @@ pub(crate) fn identify(headers: &mut HeaderMap, dialect: Dialect, state: &State,
             set("x-frame-options", "SAMEORIGIN");
             set("x-content-type-options", "nosniff");
             set("server-timing", "gfet4t7; dur=1");
+        }
+        Dialect::Cohere => {
+            headers.insert(HeaderName::from_static("x-debug-trace-id"), value);
         }
         // Nor does Ollama.
         Dialect::Ollama => {}
@@ -108,7 +118,7 @@ pub(crate) fn rate_limit_headers(
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     };
     match dialect {
-        Dialect::OpenaiChat => {
+        Dialect::OpenaiChat | Dialect::OpenaiResponses => {
             set("x-ratelimit-limit-requests", "10000");
             set("x-ratelimit-remaining-requests", left);
             set("x-ratelimit-reset-requests", if left == "0" { "1s" } else { "6ms" });
@@ -132,7 +142,7 @@ pub(crate) fn rate_limit_headers(
                 headers.insert(HeaderName::from_static(name), reset.clone());
             }
         }
-        // Google and Ollama tell no limits.
-        Dialect::Gemini | Dialect::Ollama => {}
+        // Google, Cohere and Ollama tell no limits.
+        Dialect::Gemini | Dialect::Cohere | Dialect::Ollama => {}
     }
 }

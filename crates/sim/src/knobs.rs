@@ -125,12 +125,17 @@ fn setting(timing: &mut Timing, name: &str, value: &str) -> Result<(), String> {
 fn finish(reason: &str, dialect: Dialect) -> Result<Finish, String> {
     match (dialect, reason) {
         (Dialect::OpenaiChat | Dialect::Ollama, "stop")
+        | (Dialect::OpenaiResponses, "completed")
         | (Dialect::Anthropic, "end_turn")
-        | (Dialect::Gemini, "STOP") => Ok(Finish::Stop),
+        | (Dialect::Gemini, "STOP")
+        | (Dialect::Cohere, "COMPLETE") => Ok(Finish::Stop),
         (Dialect::OpenaiChat | Dialect::Ollama, "length")
+        | (Dialect::OpenaiResponses, "max_output_tokens")
         | (Dialect::Anthropic, "max_tokens")
-        | (Dialect::Gemini, "MAX_TOKENS") => Ok(Finish::Length),
-        (Dialect::OpenaiChat, "content_filter") | (Dialect::Gemini, "SAFETY") => Ok(Finish::ContentFilter),
+        | (Dialect::Gemini | Dialect::Cohere, "MAX_TOKENS") => Ok(Finish::Length),
+        (Dialect::OpenaiChat | Dialect::OpenaiResponses, "content_filter") | (Dialect::Gemini, "SAFETY") => {
+            Ok(Finish::ContentFilter)
+        }
         (Dialect::Anthropic, "pause_turn") => Ok(Finish::Pause),
         (Dialect::Anthropic, "model_context_window_exceeded") => Ok(Finish::ContextWindow),
         _ => Err(format!("{reason:?} is not a reason that {dialect} may be asked to end for")),

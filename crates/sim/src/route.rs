@@ -67,8 +67,10 @@ fn endpoint(method: &Method, path: &str) -> Option<Endpoint> {
         return None;
     }
     match path {
-        "/v1/chat/completions" | "/v1/messages" | "/api/chat" => Some(Endpoint::Chat),
-        "/v1/messages/count_tokens" => Some(Endpoint::CountTokens),
+        "/v1/chat/completions" | "/v1/messages" | "/v1/responses" | "/v2/chat" | "/api/chat" => {
+            Some(Endpoint::Chat)
+        }
+        "/v1/messages/count_tokens" | "/v1/responses/input_tokens" => Some(Endpoint::CountTokens),
         _ => Address::read(path).map(|address| address.action.endpoint()),
     }
 }
@@ -101,6 +103,10 @@ async fn act(answer: Answer, line: &Line) -> Result<Response<ReplyBody>, HungUp>
 fn dialect(path: &str, headers: &HeaderMap) -> Dialect {
     if address::is_path(path) || headers.contains_key("x-goog-api-key") && path.starts_with("/v1/models") {
         Dialect::Gemini
+    } else if path == "/v1/responses" || path.starts_with("/v1/responses/") {
+        Dialect::OpenaiResponses
+    } else if path.starts_with("/v2/") || is_of_coheres_sdk(headers) && path.starts_with("/v1/models") {
+        Dialect::Cohere
     } else if path.starts_with("/api/") {
         Dialect::Ollama
     } else if path.starts_with("/v1/messages")
@@ -110,6 +116,11 @@ fn dialect(path: &str, headers: &HeaderMap) -> Dialect {
     } else {
         Dialect::OpenaiChat
     }
+}
+
+/// Whether the client is an SDK of Cohere's, which says so.
+fn is_of_coheres_sdk(headers: &HeaderMap) -> bool {
+    headers.get("x-fern-sdk-name").is_some_and(|name| name.as_bytes().starts_with(b"cohere"))
 }
 
 enum Unread {
@@ -146,9 +157,11 @@ async fn read(mut body: Incoming, most: usize) -> Result<Bytes, Unread> {
 
 fn too_large(state: &State, dialect: Dialect) -> Response<ReplyBody> {
     let failure = match dialect {
-        Dialect::OpenaiChat | Dialect::Anthropic | Dialect::Ollama => {
-            Failure::new(dialect, 413, "Request exceeds the maximum size")
-        }
+        Dialect::OpenaiChat
+        | Dialect::OpenaiResponses
+        | Dialect::Anthropic
+        | Dialect::Cohere
+        | Dialect::Ollama => Failure::new(dialect, 413, "Request exceeds the maximum size"),
         Dialect::Gemini => {
             let most = state.options.max_body_bytes;
             Failure::new(dialect, 400, format!("Request payload size exceeds the limit: {most} bytes."))
@@ -194,9 +207,9 @@ fn models(
 
 fn list(out: &mut Vec<u8>, state: &State, dialect: Dialect) {
     let before: &[u8] = match dialect {
-        Dialect::OpenaiChat => b"{\"object\":\"list\",\"data\":[",
+        Dialect::OpenaiChat | Dialect::OpenaiResponses => b"{\"object\":\"list\",\"data\":[",
         Dialect::Anthropic => b"{\"data\":[",
-        Dialect::Gemini | Dialect::Ollama => b"{\"models\":[",
+        Dialect::Gemini | Dialect::Cohere | Dialect::Ollama => b"{\"models\":[",
     };
     out.extend_from_slice(before);
     for (index, model) in state.models.iter().enumerate() {
@@ -219,7 +232,7 @@ fn list(out: &mut Vec<u8>, state: &State, dialect: Dialect) {
 
 fn write_model(out: &mut Vec<u8>, dialect: Dialect, model: &crate::ModelOptions) {
     match dialect {
-        Dialect::OpenaiChat => {
+        Dialect::OpenaiChat | Dialect::OpenaiResponses => {
             out.extend_from_slice(b"{\"id\":");
             string(out, &model.name);
             out.extend_from_slice(
@@ -252,6 +265,14 @@ fn write_model(out: &mut Vec<u8>, dialect: Dialect, model: &crate::ModelOptions)
                 b",\"supportedGenerationMethods\":[\"generateContent\",\"countTokens\"],\"temperature\":1,\
                 \"topP\":0.95,\"topK\":64,\"maxTemperature\":2,\"thinking\":true}",
             );
+        }
+        // https://docs.cohere.com/reference/get-model
+        Dialect::Cohere => {
+            out.extend_from_slice(b"{\"name\":");
+            string(out, &model.name);
+            out.extend_from_slice(b",\"endpoints\":[\"chat\"],\"finetuned\":false,\"context_length\":");
+            integer(out, model.context_tokens);
+            out.extend_from_slice(b",\"default_endpoints\":[]}");
         }
         // https://docs.ollama.com/api/tags
         Dialect::Ollama => {

@@ -63,20 +63,28 @@ pub trait Pipe: Send {
     fn facts(&self) -> &Facts;
 }
 
-/// A pipe from one dialect to the one that `writer` writes.
-pub fn translate(from: &dyn Codec, writer: Box<dyn StreamWriter>) -> Box<dyn Pipe> {
-    translate_as(from, writer, None)
+/// What a client is told where the provider's dialect does not say it: Ollama's replies have no id, and Cohere's name no model.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Defaults {
+    /// The reply's id.
+    pub id: Option<Arc<str>>,
+    /// The model that answers.
+    pub model: Option<Arc<str>>,
 }
 
-/// The same. `id` is the reply's for a client whose dialect has one, where the provider's has none; what is learned of the
-/// stream is without it.
-pub fn translate_as(from: &dyn Codec, writer: Box<dyn StreamWriter>, id: Option<String>) -> Box<dyn Pipe> {
+/// A pipe from one dialect to the one that `writer` writes.
+pub fn translate(from: &dyn Codec, writer: Box<dyn StreamWriter>) -> Box<dyn Pipe> {
+    translate_with(from, writer, Defaults::default())
+}
+
+/// The same with defaults, which are for the client only: what is learned of the stream is without them.
+pub fn translate_with(from: &dyn Codec, writer: Box<dyn StreamWriter>, defaults: Defaults) -> Box<dyn Pipe> {
     let (splitter, reader, facts) = (Splitter::new(from.framing()), from.stream_reader(), Facts::default());
-    Box::new(Translation { id, splitter, reader, writer, facts, broken: false })
+    Box::new(Translation { defaults, splitter, reader, writer, facts, broken: false })
 }
 
 struct Translation {
-    id: Option<String>,
+    defaults: Defaults,
     splitter: Splitter,
     reader: Box<dyn StreamReader>,
     writer: Box<dyn StreamWriter>,
@@ -86,7 +94,7 @@ struct Translation {
 
 impl Pipe for Translation {
     fn push(&mut self, bytes: Bytes, out: &mut Vec<Bytes>) -> Result<(), Fault> {
-        let Self { id, splitter, reader, writer, facts, broken } = self;
+        let Self { defaults, splitter, reader, writer, facts, broken } = self;
         facts.bytes += bytes.len() as u64;
         if *broken || facts.terminal || facts.error.is_some() {
             return Ok(());
@@ -98,7 +106,7 @@ impl Pipe for Translation {
             }
             reader.push(&event, &mut |event| {
                 facts.learn(&event);
-                writer.push(&named(event, id.as_deref()), &mut written);
+                writer.push(&defaults.fill(event), &mut written);
             })?;
             if writer.held() > EVENT_LIMIT { Err(Fault::TooLarge) } else { Ok(()) }
         });
@@ -114,7 +122,7 @@ impl Pipe for Translation {
     }
 
     fn end(&mut self, out: &mut Vec<Bytes>) {
-        let Self { id: _, splitter, reader, writer, facts, broken } = self;
+        let Self { defaults: _, splitter, reader, writer, facts, broken } = self;
         if *broken || facts.terminal || facts.error.is_some() || splitter.is_within() {
             return;
         }
@@ -134,11 +142,17 @@ impl Pipe for Translation {
     }
 }
 
-/// The event, with this id where it begins a reply without one.
-fn named<'e>(event: Event<'e>, id: Option<&'e str>) -> Event<'e> {
-    match event {
-        Event::Start { id: None, model, usage } => Event::Start { id: id.map(Cow::Borrowed), model, usage },
-        event => event,
+impl Defaults {
+    /// The event, with what it does not say where it begins a reply.
+    fn fill<'e>(&'e self, event: Event<'e>) -> Event<'e> {
+        match event {
+            Event::Start { id, model, usage } => Event::Start {
+                id: id.or(self.id.as_deref().map(Cow::Borrowed)),
+                model: model.or(self.model.as_deref().map(Cow::Borrowed)),
+                usage,
+            },
+            event => event,
+        }
     }
 }
 

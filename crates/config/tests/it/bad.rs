@@ -369,12 +369,17 @@ fn a_report_has_a_bound_and_says_what_it_leaves_out() {
 }
 
 #[test]
-fn more_warnings_than_a_report_shows_are_no_error() {
-    let section = |number| format!("[providers.p{number}]\nkind = \"openai\"\napi_key = \"literal:k\"\n");
-    let sections: Vec<String> = (0..130).map(section).collect();
-    let warnings = read(&sections.concat()).unwrap().warnings;
-    assert_eq!(warnings.len(), 101);
-    assert_eq!(warnings.last().unwrap().message, "30 more problems are not shown");
+fn more_warnings_than_a_report_shows_do_not_refuse_the_file() {
+    let provider = |number| {
+        format!(
+            "[providers.p{number}]\nkind = \"openai-compatible\"\nbase_url = \"http://127.0.0.1:1/v1\"\n\
+             api_key = \"literal:x\"\n"
+        )
+    };
+    let text: String = (0..250).map(provider).collect();
+    let loaded = read(&text).unwrap();
+    assert_eq!(loaded.warnings.len(), 101);
+    assert_eq!(loaded.warnings.last().unwrap().message, "150 more problems are not shown");
 }
 
 #[test]

@@ -34,7 +34,9 @@ fn options(args: &BenchArgs) -> Result<LoadOptions, Failure> {
     let dialect = match args.dialect {
         BenchDialect::OpenaiChat => Dialect::OpenaiChat,
         BenchDialect::Anthropic => Dialect::Anthropic,
+        BenchDialect::OpenaiResponses => Dialect::OpenaiResponses,
         BenchDialect::Gemini => Dialect::Gemini,
+        BenchDialect::Cohere => Dialect::Cohere,
         BenchDialect::Ollama => Dialect::Ollama,
     };
     let mut options = LoadOptions::new(args.url.clone(), dialect, args.model.clone());

@@ -39,6 +39,7 @@ impl Failure {
                 Self::new(400, format!("invalid {place} value: {got:?} (must be one of {allowed:?})"))
             }
             Problem::Rule { message, .. } => Self::new(400, message),
+            Problem::NotFound { message } => Self::new(404, message),
             Problem::NoModel { name } => Self::new(404, format!("model '{name}' not found")),
         }
     }

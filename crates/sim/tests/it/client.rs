@@ -148,6 +148,20 @@ impl Server {
         self.send("POST", "/v1/chat/completions", &all, &body.to_string()).await
     }
 
+    pub(crate) async fn responses(&self, body: &Value) -> Got {
+        self.responses_with(&[], body).await.unwrap()
+    }
+
+    pub(crate) async fn responses_with(
+        &self,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Result<Got, NoAnswer> {
+        let mut all = vec![("authorization", "Bearer sk-test"), ("content-type", "application/json")];
+        all.extend_from_slice(headers);
+        self.send("POST", "/v1/responses", &all, &body.to_string()).await
+    }
+
     pub(crate) async fn anthropic(&self, body: &Value) -> Got {
         self.anthropic_with(&[], body).await.unwrap()
     }
@@ -182,6 +196,16 @@ impl Server {
         self.send("POST", &format!("/v1beta/models/{call}"), &all, &body.to_string()).await
     }
 
+    pub(crate) async fn cohere(&self, body: &Value) -> Got {
+        self.cohere_with(&[], body).await.unwrap()
+    }
+
+    pub(crate) async fn cohere_with(&self, headers: &[(&str, &str)], body: &Value) -> Result<Got, NoAnswer> {
+        let mut all = vec![("authorization", "Bearer sk-test"), ("content-type", "application/json")];
+        all.extend_from_slice(headers);
+        self.send("POST", "/v2/chat", &all, &body.to_string()).await
+    }
+
     pub(crate) async fn ollama(&self, body: &Value) -> Got {
         self.ollama_with(&[], body).await.unwrap()
     }
@@ -205,6 +229,11 @@ impl Server {
 /// A plain request in OpenAI's dialect.
 pub(crate) fn chat(text: &str) -> Value {
     json!({"model": "small", "messages": [{"role": "user", "content": text}]})
+}
+
+/// A plain request in OpenAI's responses dialect.
+pub(crate) fn input(text: &str) -> Value {
+    json!({"model": "small", "input": text})
 }
 
 /// A plain request in Anthropic's dialect.

@@ -5,6 +5,8 @@ mod anthropic;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod cohere;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod gemini;
@@ -17,4 +19,8 @@ mod oracle;
 #[cfg(test)]
 mod pace;
 #[cfg(test)]
+mod responses;
+#[cfg(test)]
 mod strict;
+#[cfg(test)]
+mod strict_responses;

@@ -7,7 +7,7 @@ use stepwell_types::Dialect;
 use super::Ollama;
 use crate::chat::{Chat, Part, Role, Source, Thinking, Turn};
 use crate::framing::EVENT_LIMIT;
-use crate::{Codec, Edits, Facts, Pipe, Quirks, codec, translate, translate_as};
+use crate::{Codec, Defaults, Edits, Facts, Pipe, Quirks, codec, translate, translate_with};
 
 fn written(chat: &Chat<'_>) -> (Value, Vec<String>) {
     let written = Ollama.write_request(chat, &Edits::default(), Quirks::default()).unwrap();
@@ -344,16 +344,21 @@ fn a_reply_that_is_not_whole_or_says_nothing_is_refused() {
 }
 
 #[test]
-fn a_reply_without_an_id_gets_one_for_clients_that_want_it_and_the_record_does_not() {
-    let stream = "{\"model\":\"m\",\"message\":{\"content\":\"a\"},\"done\":true}\n";
-    let writer = || codec(Dialect::OpenaiChat).stream_writer(true, 0);
-    let (out, _, facts) = piped(translate_as(&Ollama, writer(), Some("call-7".to_owned())), stream);
+fn what_a_reply_does_not_say_clients_get_by_default_and_the_record_does_not() {
+    let stream = "{\"message\":{\"content\":\"a\"},\"done\":true}\n";
+    let pipe = || {
+        let defaults = Defaults { id: Some("call-7".into()), model: Some("small".into()) };
+        translate_with(&Ollama, codec(Dialect::OpenaiChat).stream_writer(true, 0), defaults)
+    };
+    let (out, _, facts) = piped(pipe(), stream);
     assert!(out.contains(r#""id":"call-7""#) && !out.contains(r#""id":"""#), "{out}");
-    assert_eq!(facts.id, None);
-    let given = stream.replacen('{', "{\"id\":\"theirs\",", 1);
-    let (out, _, facts) = piped(translate_as(&Ollama, writer(), Some("call-7".to_owned())), &given);
+    assert!(out.contains(r#""model":"small""#) && !out.contains(r#""model":"""#), "{out}");
+    assert_eq!((facts.id, facts.model), (None, None));
+    let given = stream.replacen('{', "{\"id\":\"theirs\",\"model\":\"m\",", 1);
+    let (out, _, facts) = piped(pipe(), &given);
     assert!(out.contains(r#""id":"theirs""#) && !out.contains("call-7"), "{out}");
-    assert_eq!(facts.id.as_deref(), Some("theirs"));
+    assert!(out.contains(r#""model":"m""#) && !out.contains("small"), "{out}");
+    assert_eq!((facts.id.as_deref(), facts.model.as_deref()), (Some("theirs"), Some("m")));
 }
 
 #[test]

@@ -40,7 +40,9 @@ fn an_edit_changes_the_fields_it_names_and_no_other() {
         assert_eq!(again.include_usage, head.stream || head.include_usage);
         let fields = |body: &[u8]| {
             let mut value: Value = serde_json::from_slice(body).unwrap();
-            for field in ["model", "max_tokens", "max_completion_tokens", "stream_options"] {
+            for field in
+                ["model", "max_tokens", "max_completion_tokens", "max_output_tokens", "stream_options"]
+            {
                 value.as_object_mut().unwrap().remove(field);
             }
             for (field, limit) in [("generationConfig", "maxOutputTokens"), ("options", "num_predict")] {
@@ -107,6 +109,11 @@ fn an_error_that_breaks_a_stream_is_one_the_same_dialect_reads() {
     }
 }
 
+/// Where an error says which call it is of.
+fn call_field(dialect: Dialect) -> &'static str {
+    if dialect == Dialect::Cohere { "id" } else { "call_id" }
+}
+
 #[test]
 fn an_error_answer_says_code_call_and_docs_in_every_dialect() {
     let call = CallId::first_at(Timestamp::from_micros(0));
@@ -117,13 +124,16 @@ fn an_error_answer_says_code_call_and_docs_in_every_dialect() {
             let value: Value = serde_json::from_slice(&body).unwrap();
             let error = &value["error"];
             let (message, ours) = match dialect {
-                Dialect::OpenaiChat | Dialect::Anthropic => (&error["message"], error),
+                Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Anthropic => {
+                    (&error["message"], error)
+                }
                 Dialect::Gemini => (&error["message"], &error["details"][0]["metadata"]),
+                Dialect::Cohere => (&value["message"], &value),
                 Dialect::Ollama => (error, &value),
             };
             assert_eq!(message, "what happened", "{dialect} {code}");
             assert_eq!(ours["code"], code.as_str());
-            assert_eq!(ours["call_id"], call.to_string());
+            assert_eq!(ours[call_field(dialect)], call.to_string());
             assert_eq!(ours["docs"], format!("docs/errors.md#{code}"));
             assert!(!String::from_utf8(body).unwrap().contains("secret"));
         }
@@ -136,13 +146,17 @@ fn an_error_answer_without_a_call_names_none() {
     for dialect in Dialect::ALL {
         let body = codec(dialect).write_error(&failure, None);
         let value: Value = serde_json::from_slice(&body).unwrap();
-        let call = match dialect {
-            Dialect::OpenaiChat | Dialect::Anthropic => value["error"].get("call_id"),
-            // Its metadata holds texts only.
-            Dialect::Gemini => value["error"]["details"][0]["metadata"].get("call_id").or(Some(&Value::Null)),
-            Dialect::Ollama => value.get("call_id"),
+        let error = match dialect {
+            Dialect::Cohere | Dialect::Ollama => &value,
+            _ => &value["error"],
         };
-        assert_eq!(call, Some(&Value::Null), "{dialect}");
+        let error = error.as_object().unwrap();
+        if dialect == Dialect::Gemini {
+            // Its metadata holds texts only.
+            assert_eq!(error["details"][0]["metadata"].get("call_id"), None);
+        } else {
+            assert_eq!(error.get(call_field(dialect)), Some(&Value::Null), "{dialect}");
+        }
         let outside = value.get("request_id");
         assert_eq!(outside, (dialect == Dialect::Anthropic).then_some(&Value::Null), "{dialect}");
     }
@@ -158,8 +172,11 @@ fn tokens_and_models_are_said_in_the_dialects_own_shape() {
         let list: Value = serde_json::from_slice(&codec(dialect).write_models(&models)).unwrap();
         let one: Value = serde_json::from_slice(&codec(dialect).write_model(&models[1])).unwrap();
         let (models, id, first, tokens) = match dialect {
-            Dialect::OpenaiChat | Dialect::Anthropic => ("data", "id", "chat", "input_tokens"),
+            Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Anthropic => {
+                ("data", "id", "chat", "input_tokens")
+            }
             Dialect::Gemini => ("models", "name", "models/chat", "totalTokens"),
+            Dialect::Cohere => ("models", "name", "chat", "input_tokens"),
             Dialect::Ollama => ("models", "model", "chat", "prompt_eval_count"),
         };
         assert_eq!(list[models][1], one, "{dialect}");

@@ -91,7 +91,8 @@ fn of(dialect: Dialect) -> Vec<Fixture> {
         Dialect::OpenaiChat => "chat_completions",
         Dialect::Anthropic => "messages",
         Dialect::Gemini => "generate_content",
-        Dialect::Ollama => "chat",
+        Dialect::OpenaiResponses => "responses",
+        Dialect::Cohere | Dialect::Ollama => "chat",
     };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(dialect.as_str()).join(endpoint);
     let framing = codec(dialect).framing();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use stepwell_types::{Code, Failure, Outcome};
 use stepwell_upstream::{Exchange, Progress};
-use stepwell_wire::{Fault, Pipe, UpstreamError, codec, translate_as};
+use stepwell_wire::{Defaults, Fault, Pipe, UpstreamError, codec, translate_with};
 
 use crate::answer::{Answer, Committed, Refusal};
 use crate::open_call::{Billing, OpenCall, Seen};
@@ -32,7 +32,7 @@ pub(crate) async fn commit(
         let message = format!("a stream was asked for, and its reply is {}", content_type(&exchange));
         return Err(invalid(&message, Seen::default(), target, open));
     }
-    let mut pipe = pipe(call, face, open);
+    let mut pipe = pipe(call, target, face, open);
     let mut ready = Vec::new();
     loop {
         let burst = poll_fn(|cx| exchange.poll_burst(cx)).await;
@@ -84,13 +84,15 @@ pub(crate) async fn commit(
 }
 
 /// The machine between the two dialects.
-fn pipe(call: &Call, face: &Face, open: &OpenCall) -> Box<dyn Pipe> {
+fn pipe(call: &Call, target: &Target, face: &Face, open: &OpenCall) -> Box<dyn Pipe> {
     if face.dialect == call.dialect {
         return call.codec.tap(!call.head.include_usage);
     }
     let created = open.record.started.as_seconds();
     let writer = call.codec.stream_writer(call.head.include_usage, created);
-    translate_as(codec(face.dialect), writer, Some(open.id().to_string()))
+    let defaults =
+        Defaults { id: Some(open.id().to_string().into()), model: Some(Arc::clone(&target.name.model)) };
+    translate_with(codec(face.dialect), writer, defaults)
 }
 
 /// An error event before any content.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use stepwell_types::Dialect;
 
 /// What clients name, the plain ones more often than the routes whose first target never answers.
-const MODELS: [&str; 12] = [
+const MODELS: [&str; 16] = [
     "openai/small",
     "openai/small",
     "openai/large",
@@ -19,6 +19,10 @@ const MODELS: [&str; 12] = [
     "anthropic/large",
     "gemini/small",
     "gemini/large",
+    "responses/small",
+    "responses/large",
+    "cohere/small",
+    "cohere/large",
     "ollama/small",
     "ollama/large",
     "fall-to-anthropic",
@@ -58,6 +62,8 @@ pub(super) fn any(random: &mut fastrand::Rng, number: usize, host: &str) -> Plan
         Dialect::OpenaiChat => ("/v1/chat/completions".to_owned(), openai(random, streamed)),
         Dialect::Anthropic => ("/v1/messages".to_owned(), anthropic(random, streamed)),
         Dialect::Gemini => gemini(random, streamed),
+        Dialect::OpenaiResponses => ("/v1/responses".to_owned(), responses(random, streamed)),
+        Dialect::Cohere => ("/v2/chat".to_owned(), cohere(random, streamed)),
         Dialect::Ollama => ("/api/chat".to_owned(), ollama(random, streamed)),
     };
     let request = Request::post(path)
@@ -115,6 +121,19 @@ fn anthropic(random: &mut fastrand::Rng, streamed: bool) -> Value {
     })
 }
 
+fn responses(random: &mut fastrand::Rng, streamed: bool) -> Value {
+    let mut body = json!({
+        "model": model(random),
+        "instructions": background(),
+        "input": text(random),
+        "stream": streamed,
+    });
+    if random.bool() {
+        body["max_output_tokens"] = random.u32(16..200).into();
+    }
+    body
+}
+
 fn gemini(random: &mut fastrand::Rng, streamed: bool) -> (String, Value) {
     let method = if streamed { "streamGenerateContent?alt=sse" } else { "generateContent" };
     let body = json!({
@@ -123,6 +142,15 @@ fn gemini(random: &mut fastrand::Rng, streamed: bool) -> (String, Value) {
         "generationConfig": {"maxOutputTokens": random.u32(4..200)},
     });
     (format!("/v1beta/models/{}:{method}", model(random)), body)
+}
+
+fn cohere(random: &mut fastrand::Rng, streamed: bool) -> Value {
+    json!({
+        "model": model(random),
+        "max_tokens": random.u32(4..200),
+        "stream": streamed,
+        "messages": [{"role": "system", "content": background()}, {"role": "user", "content": text(random)}],
+    })
 }
 
 fn ollama(random: &mut fastrand::Rng, streamed: bool) -> Value {
@@ -167,6 +195,10 @@ pub(super) fn is_complete(dialect: Dialect, stream: &[u8]) -> bool {
         Dialect::OpenaiChat => holds(stream, b"data: [DONE]\n\n"),
         Dialect::Anthropic => holds(stream, b"event: message_stop\n"),
         Dialect::Gemini => holds(stream, b"\"finishReason\":"),
+        Dialect::OpenaiResponses => {
+            holds(stream, b"event: response.completed\n") || holds(stream, b"event: response.incomplete\n")
+        }
+        Dialect::Cohere => holds(stream, b"event: message-end\n") && !has_error(dialect, stream),
         Dialect::Ollama => holds(stream, b"\"done\":true"),
     }
 }
@@ -175,7 +207,8 @@ pub(super) fn is_complete(dialect: Dialect, stream: &[u8]) -> bool {
 pub(super) fn has_error(dialect: Dialect, stream: &[u8]) -> bool {
     match dialect {
         Dialect::OpenaiChat | Dialect::Gemini => holds(stream, b"data: {\"error\":"),
-        Dialect::Anthropic => holds(stream, b"event: error\n"),
+        Dialect::Anthropic | Dialect::OpenaiResponses => holds(stream, b"event: error\n"),
+        Dialect::Cohere => holds(stream, b"\"delta\":{\"error\":"),
         Dialect::Ollama => holds(stream, b"{\"error\":"),
     }
 }
