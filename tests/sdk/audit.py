@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+# The dialects whose replies have no ids.
+NO_IDS = ("ollama", "bedrock_converse")
 TOKENS = [
     "input_tokens",
     "cache_read_tokens",
@@ -20,10 +22,7 @@ def audit(stack, call_id):
     for attempt in call["attempts"]:
         where = f"call {call_id} attempt {attempt['number']} at {attempt['provider']}/{attempt['model']}"
         if attempt["outcome"] == "ok" and call["endpoint"] == "chat":
-            entry = by_id.get(attempt["provider_id"])
-            if attempt["provider_id"] is None:
-                # Bedrock's replies have no id: it is the one that was answered.
-                [entry] = [entry for entry in entries if entry["status"] == 200 and entry["dialect"] == "bedrock_converse"]
+            entry = by_id.get(attempt["provider_id"]) or without_id(attempt, entries)
             assert entry, f"{where}: the simulator knows no reply {attempt['provider_id']}, only {list(by_id)}"
             compare_finished(attempt, entry, where)
         elif attempt["outcome"] in ("cut", "cancelled"):
@@ -32,6 +31,17 @@ def audit(stack, call_id):
         billed = sum((Decimal(entry["billed_usd"]) for entry in entries), Decimal(0))
         assert call["cost_usd"] is not None and Decimal(call["cost_usd"]) == billed, f"call {call_id}: cost"
     return call
+
+
+def id_of(entry):
+    """The id that a reply told of itself: Ollama's have none."""
+    return None if entry["dialect"] == "ollama" else entry["id"]
+
+
+def without_id(attempt, entries):
+    """The entry of a reply in a dialect whose replies have no ids."""
+    if attempt["provider_id"] is None:
+        return next((entry for entry in entries if entry["status"] == 200 and entry["dialect"] == attempt["dialect"] in NO_IDS), None)
 
 
 def compare_finished(attempt, entry, where):

@@ -14,8 +14,46 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-KEYS = {"oai": "sk-good-openai-7c1f", "ant": "sk-good-anthropic-93ab", "gem": "sk-good-gemini-41d8", "bed": "sk-good-bedrock-a05e", "badkey": "sk-bad-5d20"}
+KEYS = {
+    "oai": "sk-good-openai-7c1f",
+    "ant": "sk-good-anthropic-93ab",
+    "gem": "sk-good-gemini-41d8",
+    "res": "sk-good-responses-0b6e",
+    "coh": "sk-good-cohere-2b67",
+    "oll": "sk-good-ollama-2e90",
+    "bed": "sk-good-bedrock-a05e",
+    "badkey": "sk-bad-5d20",
+}
 CLIENT_KEY = "sk-client-must-not-travel-e6b4"
+
+# The providers: of which kind, where the simulator serves them, and the dialect that is spoken to them.
+PROVIDERS = {
+    "oai": ("openai", "/v1", "openai_chat"),
+    "res": ("openai", "/v1", "openai_responses"),
+    "ant": ("anthropic", "", "anthropic"),
+    "gem": ("gemini", "", "gemini"),
+    "coh": ("cohere", "", "cohere"),
+    "oll": ("ollama", "", "ollama"),
+    "bed": ("bedrock", "", "bedrock_converse"),
+}
+
+# Each provider's small model under a name of Anthropic's: some clients take no other.
+CLAUDES = dict(
+    zip(
+        PROVIDERS,
+        [
+            "claude-opus-4-1",
+            "claude-opus-4-5",
+            "claude-opus-4-6",
+            "claude-sonnet-4-5",
+            "claude-sonnet-4-6",
+            "claude-haiku-4-5",
+            "claude-opus-5",
+            "claude-sonnet-5",
+            "claude-haiku-5-5",
+        ],
+    )
+)
 
 CONFIG = """
 data_dir = "data"
@@ -40,6 +78,19 @@ targets = ["ant/small", "ant/large"]
 [routes.chat-gem]
 targets = ["gem/small", "gem/large"]
 
+[routes.chat-res]
+targets = ["res/small", "res/large"]
+
+[routes.strict-res]
+targets = ["res/small"]
+strict = true
+
+[routes.chat-coh]
+targets = ["coh/small", "coh/large"]
+
+[routes.chat-oll]
+targets = ["oll/small", "oll/large"]
+
 [routes.chat-bed]
 targets = ["bed/small", "bed/large"]
 
@@ -53,6 +104,14 @@ strict = true
 
 [routes.strict-gem]
 targets = ["gem/small"]
+strict = true
+
+[routes.strict-coh]
+targets = ["coh/small"]
+strict = true
+
+[routes.strict-oll]
+targets = ["oll/small"]
 strict = true
 
 [routes.strict-bed]
@@ -71,12 +130,14 @@ targets = ["oai/large", "ant/small"]
 [routes.limited]
 targets = ["oai/small"]
 max_output_tokens = 7
+
+{claudes}
 """
 
 PROVIDER = """
 [providers.{name}]
 kind = "{kind}"
-base_url = "{base_url}"
+{dialects}base_url = "{base_url}"
 api_key = "literal:{key}"
 models = ["small", "large"]
 timeouts = {{ connect = "2s", first_byte = "{patience}", idle = "{patience}", total = "60s" }}
@@ -185,25 +246,33 @@ class Stack:
     def _serve(self, binary):
         api, admin = free_port(), free_port()
         config = self.folder / "stepwell.toml"
-        config.write_text(CONFIG.format(api=api, admin=admin, providers=self._providers()))
+        claudes = "\n".join(f'[routes.{claude}]\ntargets = ["{name}/small"]' for name, claude in CLAUDES.items())
+        config.write_text(CONFIG.format(api=api, admin=admin, providers=self._providers(), claudes=claudes))
         self.api_url, self.admin_url = f"http://127.0.0.1:{api}", f"http://127.0.0.1:{admin}"
         self.server = Program(binary, ["serve", "--config", str(config)], self.folder, "stepwell")
         self.server.ready(f"{self.api_url}/readyz")
 
     def _providers(self):
-        dialects = {"oai": ("openai", f"{self.sim_url}/v1"), "ant": ("anthropic", self.sim_url), "gem": ("gemini", self.sim_url), "bed": ("bedrock", self.sim_url)}
         rows = []
-        for name, (kind, base_url) in dialects.items():
+        for name, (kind, path, dialect) in PROVIDERS.items():
+            base_url = self.sim_url + path
             for suffix, key, patience in [
                 ("", KEYS[name], "20s"),
                 ("-faulty", KEYS[name], "500ms"),
                 ("-badkey", KEYS["badkey"], "20s"),
             ]:
                 rows.append(
-                    PROVIDER.format(name=name + suffix, kind=kind, base_url=base_url, key=key, patience=patience)
+                    PROVIDER.format(
+                        name=name + suffix,
+                        kind=kind,
+                        dialects=f'dialects = ["{dialect}"]\n',
+                        base_url=base_url,
+                        key=key,
+                        patience=patience,
+                    )
                 )
         nobody = f"http://127.0.0.1:{free_port()}/v1"
-        rows.append(PROVIDER.format(name="dead", kind="openai", base_url=nobody, key=KEYS["oai"], patience="2s"))
+        rows.append(PROVIDER.format(name="dead", kind="openai", dialects="", base_url=nobody, key=KEYS["oai"], patience="2s"))
         return "\n".join(rows)
 
     def stop(self):

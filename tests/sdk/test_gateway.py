@@ -8,18 +8,12 @@ import anthropic
 import openai
 import pytest
 from asks import user
-from audit import audit
-from stack import CLIENT_KEY, KEYS, get
+from audit import NO_IDS, audit
+from stack import CLIENT_KEY, KEYS, PROVIDERS, get
 
 pytestmark = pytest.mark.gateway
 
 STAGES = {"decode", "identify", "admit", "plan", "attempt"}
-
-
-@pytest.fixture(params=["oai", "ant"])
-def provider(request):
-    """Which dialect the provider speaks."""
-    return request.param
 
 
 def check_headers(headers, provider, streamed):
@@ -36,7 +30,9 @@ def check_headers(headers, provider, streamed):
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 def test_openai_usage_header_and_ledger_agree(oai, provider, stack, stream):
-    ask = {"model": f"{provider}/small", "messages": user("hi"), "reasoning_effort": "low", "max_tokens": 3000}
+    ask = {"model": f"{provider}/small", "messages": user("hi"), "max_tokens": 3000}
+    if provider != "coh":  # Cohere thinks by a budget, not by levels.
+        ask["reasoning_effort"] = "low"
     if stream:
         ask |= {"stream": True, "stream_options": {"include_usage": True}}
     raw = oai.chat.completions.with_raw_response.create(**ask)
@@ -46,10 +42,11 @@ def test_openai_usage_header_and_ledger_agree(oai, provider, stack, stream):
     [attempt] = call["attempts"]
     assert call["outcome"] == "ok" and call["status"] == 200 and call["streamed"] is stream
     assert call["dialect"] == "openai_chat" and call["requested_model"] == f"{provider}/small"
-    assert attempt["dialect"] == ("openai_chat" if provider == "oai" else "anthropic")
+    assert attempt["dialect"] == PROVIDERS[provider][2]
     assert usage.prompt_tokens == attempt["input_tokens"]
     assert usage.completion_tokens == attempt["output_tokens"]
-    assert usage.completion_tokens_details.reasoning_tokens == attempt["reasoning_tokens"] > 0
+    counts = provider not in ("coh", "oll")  # Nor does either count thinking apart.
+    assert not counts or usage.completion_tokens_details.reasoning_tokens == attempt["reasoning_tokens"] > 0
     if not stream:
         assert raw.headers["x-stepwell-cost-usd"] == call["cost_usd"]
     by_hand = Decimal(usage.prompt_tokens * 150 + usage.completion_tokens * 600) / 10**9
@@ -69,7 +66,9 @@ def test_anthropic_usage_header_and_ledger_agree(ant, provider, stack, stream):
     call = audit(stack, raw.headers["x-stepwell-call-id"])
     [attempt] = call["attempts"]
     assert call["dialect"] == "anthropic" and attempt["outcome"] == "ok"
-    assert usage.cache_read_input_tokens == attempt["cache_read_tokens"] > 1024
+    assert usage.cache_read_input_tokens == attempt["cache_read_tokens"]
+    # Ollama does not say what its cache gave.
+    assert provider == "oll" or attempt["cache_read_tokens"] > 1024
     assert usage.input_tokens + usage.cache_read_input_tokens == attempt["input_tokens"]
     assert usage.output_tokens == attempt["output_tokens"]
     by_hand = usage.input_tokens * 150 + usage.cache_read_input_tokens * 75 + usage.output_tokens * 600
@@ -155,6 +154,14 @@ def test_an_unpriced_model_is_unpriced_never_free(oai, stack, made):
     assert attempt["cost_usd"] is None and attempt["cost_status"] == "unpriced" and call["cost_usd"] is None
 
 
+def without_id(entry, call):
+    """The one attempt at a reply in a dialect whose replies have no ids."""
+    assert entry["dialect"] in NO_IDS, f"{entry} is in no record"
+    said = (entry["dialect"], "ok")
+    [attempt] = [attempt for attempt in call["attempts"] if (attempt["dialect"], attempt["outcome"]) == said]
+    return attempt
+
+
 @pytest.mark.last
 def test_every_billed_reply_is_in_the_ledger_exactly_once(stack):
     """Over everything that ran before: what the simulator billed, each reply once and at its price."""
@@ -171,9 +178,7 @@ def test_every_billed_reply_is_in_the_ledger_exactly_once(stack):
             attempts[attempt["provider_id"]] = attempt
     for entry in billed:
         if entry["fault"] is None and entry["ended"] == "finished":
-            # Bedrock's replies have no id: the attempt is that of the call.
-            of_call = calls[entry["client_request_id"]]["attempts"]
-            attempt = of_call[-1] if entry["dialect"] == "bedrock_converse" else attempts[entry["id"]]
+            attempt = attempts.get(entry["id"]) or without_id(entry, calls[entry["client_request_id"]])
             assert attempt["outcome"] == "ok" and attempt["cost_usd"] in (entry["billed_usd"], None), entry
         else:
             call = calls[entry["client_request_id"]]

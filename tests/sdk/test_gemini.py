@@ -118,7 +118,9 @@ def test_parallel_function_calls_are_streamed(stream):
     [("ANY", None, ["get_weather"]), ("NONE", None, []), ("ANY", ["get_time"], ["get_time"])],
     ids=["any", "none", "named"],
 )
-def test_the_choice_of_functions_is_obeyed(ask, mode, allowed, names):
+def test_the_choice_of_functions_is_obeyed(ask, provider, mode, allowed, names):
+    if provider == "oll" and names:
+        pytest.skip("Ollama has no form for it: a loss, which the call reports")
     calling = {"mode": mode} | ({"allowed_function_names": allowed} if allowed else {})
     tools = offered(function("get_weather"), function("get_time"))
     reply = ask("hi", tools=tools, tool_config={"function_calling_config": calling})
@@ -131,20 +133,22 @@ def test_images_reach_the_model(ask):
     assert seen.usage_metadata.prompt_token_count > bare.usage_metadata.prompt_token_count
 
 
-def test_a_reply_is_held_to_a_schema(ask, provider):
+def test_a_reply_is_held_to_a_schema(ask):
     reply = ask(
-        "a person",
-        response_mime_type="application/json",
-        response_json_schema={**Person.model_json_schema(), "additionalProperties": False},
+        "a person", response_mime_type="application/json", response_json_schema=Person.model_json_schema()
     )
     assert isinstance(Person.model_validate_json(reply.text).adult, bool)
+    reply = ask("a person", response_mime_type="application/json", response_schema=Person)
+    assert isinstance(reply.parsed, Person) and reply.parsed == Person.model_validate_json(reply.text)
 
 
-def test_a_reply_ends_at_its_limit_and_at_a_stop_sequence(ask, stream):
-    short = ask("a long story", max_output_tokens=5)
+def test_a_reply_ends_at_its_limit_and_at_a_stop_sequence(ask, stream, provider):
+    short = ask("a long story", max_output_tokens=16)
     assert short.candidates[0].finish_reason == types.FinishReason.MAX_TOKENS
-    assert short.usage_metadata.candidates_token_count == 5
-    assert stream("a long story", max_output_tokens=5)[-1].candidates[0].finish_reason == types.FinishReason.MAX_TOKENS
+    assert short.usage_metadata.candidates_token_count == 16
+    assert stream("a long story", max_output_tokens=16)[-1].candidates[0].finish_reason == types.FinishReason.MAX_TOKENS
+    if provider == "res":
+        return  # OpenAI's responses have no stop sequences: the loss is named, and the reply goes on.
     stopped = ask("one two three STOP four", stop_sequences=["STOP"])
     assert stopped.candidates[0].finish_reason == types.FinishReason.STOP
     assert "two three" in stopped.text and "STOP" not in stopped.text

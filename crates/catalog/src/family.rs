@@ -1,5 +1,7 @@
 //! What models of a family do differently from others of their dialect, by the names their vendors give them.
 
+use stepwell_types::Dialect;
+
 /// What a model does differently.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each flag stands for itself: any may come with any")]
@@ -13,6 +15,9 @@ pub struct ModelQuirks {
     /// It wants a signature with each call of a tool that is sent back: Gemini from 3 on.
     /// <https://ai.google.dev/gemini-api/docs/thought-signatures>
     pub signed_calls: bool,
+    /// The one dialect that its vendor serves it in, of several that the vendor speaks: OpenAI has its `pro`, `codex` and
+    /// `deep-research` models in responses only. <https://developers.openai.com/api/docs/models>
+    pub only: Option<Dialect>,
     /// It is Claude, whoever hosts it: where the host's dialect has a place for a model's own fields, it takes Anthropic's.
     pub claude: bool,
 }
@@ -43,11 +48,17 @@ pub fn model_quirks(model: &str) -> ModelQuirks {
     // Amazon puts the vendor in front, and before it the regions: `us.anthropic.claude-sonnet-4-5-20250929-v1:0`.
     let name = name.rsplit_once("anthropic.").map_or(name, |(_, name)| name);
     let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+    let has_part = |parts: &[&str]| name.split('-').any(|part| parts.contains(&part));
+    // o1, o3, o4-mini and the like; the numbers are what tells them from other vendors' names.
+    let is_of_openai = begins(&["gpt-5", "gpt-6", "o1", "o3", "o4"]);
+    let is_in_responses_only =
+        begins(&["codex-", "computer-use-"]) || is_of_openai && has_part(&["pro", "codex", "deep"]);
     let is_old_gemini = begins(&["gemini-1", "gemini-2"]);
     ModelQuirks {
         thinking_by_budget: begins(&BY_BUDGET),
         no_sampling: begins(&NO_SAMPLING),
         signed_calls: begins(&["gemini-"]) && !is_old_gemini,
+        only: is_in_responses_only.then_some(Dialect::OpenaiResponses),
         claude: begins(&["claude-"]),
     }
 }
@@ -72,6 +83,18 @@ mod tests {
         let by_arn = "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-opus-4-7-v1";
         assert!(model_quirks(by_arn).claude && model_quirks(by_arn).no_sampling);
         assert_eq!(model_quirks("us.amazon.nova-pro-v1:0"), ModelQuirks::default());
-        assert_eq!(model_quirks("gpt-5-mini"), ModelQuirks::default());
+        for model in ["gpt-5-mini", "gpt-5.4", "o3", "o4-mini", "gpt-4.1", "gpt-oss-120b"] {
+            assert_eq!(model_quirks(model), ModelQuirks::default(), "{model}");
+        }
+        for model in [
+            "gpt-5-pro",
+            "gpt-5.1-codex-mini",
+            "gpt-5.4-pro-2026-03-05",
+            "o3-deep-research",
+            "codex-mini-latest",
+        ] {
+            assert_eq!(model_quirks(model).only, Some(Dialect::OpenaiResponses), "{model}");
+        }
+        assert_eq!(model_quirks("gemini-3-pro-preview").only, None);
     }
 }

@@ -9,10 +9,12 @@ use crate::provider::{Auth, Face, ProviderKind, Quirks};
 /// Every provider kind.
 pub(crate) const KINDS: &[ProviderKind] = &[
     ProviderKind {
+        faces: &[CHAT, Face { count_tokens_path: Some("/responses/input_tokens"), ..RESPONSES }],
         base_url: Some("https://api.openai.com/v1"),
         key_env: Some("OPENAI_API_KEY"),
         prices: Some("openai"),
         // Not `openai-organization` and `openai-project`: they choose whose account is billed. Config may set them.
+        further_faces: &[],
         ..openai_chat("openai", "https://developers.openai.com/api/reference/resources/chat")
     },
     // Limits: <https://platform.claude.com/docs/en/api/rate-limits>
@@ -60,6 +62,68 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         reply_headers: &["retry-after"],
         quirks: NO_QUIRKS,
     },
+    // Limits come as `retry-after`. Claude's models have the model in the path and the version in the body:
+    // <https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai>
+    ProviderKind {
+        name: "vertex",
+        docs: "https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference",
+        faces: &[
+            Face {
+                dialect: Dialect::Gemini,
+                chat_path: "/v1/projects/{project}/locations/{location}/publishers/google/models/{model}:generateContent",
+                stream_path: Some(
+                    "/v1/projects/{project}/locations/{location}/publishers/google/models/{model}:streamGenerateContent?alt=sse",
+                ),
+                count_tokens_path: Some(
+                    "/v1/projects/{project}/locations/{location}/publishers/google/models/{model}:countTokens",
+                ),
+                models: &["gemini-", "gemma-"],
+                version_in_body: None,
+            },
+            Face {
+                dialect: Dialect::Anthropic,
+                chat_path: "/v1/projects/{project}/locations/{location}/publishers/anthropic/models/{model}:rawPredict",
+                stream_path: Some(
+                    "/v1/projects/{project}/locations/{location}/publishers/anthropic/models/{model}:streamRawPredict",
+                ),
+                count_tokens_path: None,
+                models: &["claude-"],
+                version_in_body: Some("vertex-2023-10-16"),
+            },
+        ],
+        further_faces: &[],
+        base_url: None,
+        auth: Auth::GoogleCloud,
+        key_env: None,
+        key_required: false,
+        default_key: None,
+        fixed_headers: &[],
+        models_path: None,
+        prices: Some("google"),
+        model_starts: &["gemini-", "gemma-", "claude-"],
+        forward_request_headers: &["anthropic-beta", "x-goog-api-client"],
+        reply_headers: &["retry-after"],
+        quirks: NO_QUIRKS,
+    },
+    // The header names the caller's product. Limits: what Cohere's SDK looks at before it tries again.
+    ProviderKind {
+        name: "cohere",
+        docs: "https://docs.cohere.com/v2/reference/chat",
+        faces: &[COHERE_CHAT],
+        further_faces: &[],
+        base_url: Some("https://api.cohere.com"),
+        auth: Auth::Bearer,
+        key_env: Some("CO_API_KEY"),
+        key_required: true,
+        default_key: None,
+        fixed_headers: &[],
+        models_path: Some("/v1/models"),
+        prices: Some("cohere"),
+        model_starts: &[],
+        forward_request_headers: &["x-client-name"],
+        reply_headers: &["retry-after", "retry-after-ms", "x-ratelimit-*"],
+        quirks: NO_QUIRKS,
+    },
     // Its address names the region. The header of a reply names the error, which AWS's SDKs go by.
     // Keys: <https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-use.html>
     ProviderKind {
@@ -104,11 +168,13 @@ pub(crate) const KINDS: &[ProviderKind] = &[
     },
     // The header keeps a conversation on the server that has it cached.
     ProviderKind {
+        faces: &[CHAT, RESPONSES],
         base_url: Some("https://api.x.ai/v1"),
         key_env: Some("XAI_API_KEY"),
         prices: Some("x-ai"),
         forward_request_headers: &["x-grok-conv-id"],
         quirks: Quirks { no_developer_role: true, ..NO_QUIRKS },
+        further_faces: &[],
         ..openai_chat("xai", "https://docs.x.ai/docs/api-reference")
     },
     // The headers name the product in its statistics.
@@ -237,7 +303,37 @@ pub(crate) const KINDS: &[ProviderKind] = &[
             "https://docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference",
         )
     },
-    // Servers of one's own, where they listen unless told otherwise.
+    // The address names the resource: https://NAME.openai.azure.com/openai/v1. Its models are the names of deployments.
+    ProviderKind {
+        faces: &[CHAT, RESPONSES],
+        further_faces: &[],
+        auth: Auth::Header("api-key"),
+        key_env: Some("AZURE_OPENAI_API_KEY"),
+        prices: Some("azure"),
+        reply_headers: &[
+            "x-request-id",
+            "apim-request-id",
+            "x-ms-region",
+            "x-ratelimit-*",
+            "retry-after",
+            "retry-after-ms",
+        ],
+        ..openai_chat(
+            "azure-openai",
+            "https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle",
+        )
+    },
+    // Servers of one's own, where they listen unless told otherwise. What Ollama has of OpenAI's API skips what it does not
+    // know (`tool_choice`, `n`, `user`), so it is served only where config asks for it; the key is that of ollama.com.
+    ProviderKind {
+        faces: &[OLLAMA_CHAT],
+        further_faces: &[Face { chat_path: "/v1/chat/completions", ..CHAT }],
+        base_url: Some("http://127.0.0.1:11434"),
+        key_required: false,
+        models_path: Some("/api/tags"),
+        reply_headers: &["retry-after"],
+        ..openai_chat("ollama", "https://docs.ollama.com/api/introduction")
+    },
     ProviderKind {
         base_url: Some("http://127.0.0.1:8000/v1"),
         key_required: false,
@@ -301,6 +397,17 @@ const CHAT: Face = Face {
     chat_path: "/chat/completions",
     stream_path: None,
     count_tokens_path: None,
+    models: &[],
+    version_in_body: None,
+};
+
+const RESPONSES: Face = Face {
+    dialect: Dialect::OpenaiResponses,
+    chat_path: "/responses",
+    stream_path: None,
+    count_tokens_path: None,
+    models: &[],
+    version_in_body: None,
 };
 
 const MESSAGES: Face = Face {
@@ -308,6 +415,17 @@ const MESSAGES: Face = Face {
     chat_path: "/v1/messages",
     stream_path: None,
     count_tokens_path: Some("/v1/messages/count_tokens"),
+    models: &[],
+    version_in_body: None,
+};
+
+const COHERE_CHAT: Face = Face {
+    dialect: Dialect::Cohere,
+    chat_path: "/v2/chat",
+    stream_path: None,
+    count_tokens_path: None,
+    models: &[],
+    version_in_body: None,
 };
 
 const GENERATE_CONTENT: Face = Face {
@@ -315,6 +433,17 @@ const GENERATE_CONTENT: Face = Face {
     chat_path: "/v1beta/models/{model}:generateContent",
     stream_path: Some("/v1beta/models/{model}:streamGenerateContent?alt=sse"),
     count_tokens_path: Some("/v1beta/models/{model}:countTokens"),
+    models: &[],
+    version_in_body: None,
+};
+
+const OLLAMA_CHAT: Face = Face {
+    dialect: Dialect::Ollama,
+    chat_path: "/api/chat",
+    stream_path: None,
+    count_tokens_path: None,
+    models: &[],
+    version_in_body: None,
 };
 
 const CONVERSE: Face = Face {
@@ -322,6 +451,8 @@ const CONVERSE: Face = Face {
     chat_path: "/model/{model-as-segment}/converse",
     stream_path: Some("/model/{model-as-segment}/converse-stream"),
     count_tokens_path: None,
+    models: &[],
+    version_in_body: None,
 };
 
 /// What rows of OpenAI's dialect share.
@@ -330,7 +461,7 @@ const fn openai_chat(name: &'static str, docs: &'static str) -> ProviderKind {
         name,
         docs,
         faces: &[CHAT],
-        further_faces: &[],
+        further_faces: &[RESPONSES],
         base_url: None,
         auth: Auth::Bearer,
         key_env: None,

@@ -47,8 +47,8 @@ pub struct ProviderKind {
 }
 
 /// A dialect that a provider speaks, and the paths it does so at, after the base URL. In them, `{model}` stands for the
-/// model's name where the dialect has it there, and `{model-as-segment}` for the name as one segment: its slashes are escaped
-/// too.
+/// model's name where the dialect has it there, `{model-as-segment}` for the name as one segment (its slashes are escaped
+/// too), `{project}` and `{location}` for what config says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Face {
     /// The dialect.
@@ -59,6 +59,10 @@ pub struct Face {
     pub stream_path: Option<&'static str>,
     /// The path that counts tokens, if there is one.
     pub count_tokens_path: Option<&'static str>,
+    /// How the names of the models begin that it serves; empty where it serves all.
+    pub models: &'static [&'static str],
+    /// The version of Anthropic's API that the body has in the model's place, where the model stands in the path.
+    pub version_in_body: Option<&'static str>,
 }
 
 /// How a provider's key is sent.
@@ -68,6 +72,8 @@ pub enum Auth {
     Bearer,
     /// The key alone, in this header.
     Header(&'static str),
+    /// `authorization: Bearer TOKEN`, with a token that Google Cloud gives for a service account, a user or the machine.
+    GoogleCloud,
     /// Not at all: the server asks for none.
     None,
 }

@@ -44,8 +44,12 @@ pub(crate) struct Refused {
 }
 
 const CHAT: CallDoor = by_body(Endpoint::Chat, Dialect::OpenaiChat);
+const RESPONSES: CallDoor = by_body(Endpoint::Chat, Dialect::OpenaiResponses);
+const COUNT_INPUT: CallDoor = by_body(Endpoint::CountTokens, Dialect::OpenaiResponses);
 const MESSAGES: CallDoor = by_body(Endpoint::Chat, Dialect::Anthropic);
+const OLLAMA: CallDoor = by_body(Endpoint::Chat, Dialect::Ollama);
 const COUNT_TOKENS: CallDoor = by_body(Endpoint::CountTokens, Dialect::Anthropic);
+const COHERE: CallDoor = by_body(Endpoint::Chat, Dialect::Cohere);
 
 /// A door of a dialect whose bodies say everything.
 const fn by_body(endpoint: Endpoint, dialect: Dialect) -> CallDoor {
@@ -60,9 +64,13 @@ pub(crate) fn find(request: &RequestHead, snapshot: &Snapshot) -> Result<Door, R
     let refused = |failure| Refused { failure, dialect, allow: None };
     let door = match (path, &request.method) {
         ("/v1/chat/completions", &Method::POST) => Door::Call(CHAT),
+        ("/v1/responses", &Method::POST) => Door::Call(RESPONSES),
+        ("/v1/responses/input_tokens", &Method::POST) => Door::Call(COUNT_INPUT),
         ("/v1/messages", &Method::POST) => Door::Call(MESSAGES),
         ("/v1/messages/count_tokens", &Method::POST) => Door::Call(COUNT_TOKENS),
-        ("/v1/models" | "/v1beta/models", &Method::GET) => Door::Models(dialect),
+        ("/v2/chat", &Method::POST) => Door::Call(COHERE),
+        ("/api/chat", &Method::POST) => Door::Call(OLLAMA),
+        ("/v1/models" | "/v1beta/models" | "/api/tags", &Method::GET) => Door::Models(dialect),
         ("/healthz", &Method::GET) => return Ok(Door::Health),
         ("/readyz", &Method::GET) => return Ok(Door::Ready),
         (path, &Method::GET) if is_below(path, MODEL) => {
@@ -73,6 +81,10 @@ pub(crate) fn find(request: &RequestHead, snapshot: &Snapshot) -> Result<Door, R
         }
         (path, &Method::POST) if is_below(path, GEMINI) => {
             Door::Call(of_gemini(&path[GEMINI.len()..], request.query()).map_err(refused)?)
+        }
+        // Vercel's SDK takes a model with a slash in its name for a path of its own, and leaves `models/` out.
+        (path, &Method::POST) if is_below(path, BETA) && path.contains(':') => {
+            Door::Call(of_gemini(&path[BETA.len()..], request.query()).map_err(refused)?)
         }
         // The stable version, which Google's SDKs ask for unless told otherwise.
         (path, &Method::POST) if names_a_method(path) => {
@@ -85,6 +97,7 @@ pub(crate) fn find(request: &RequestHead, snapshot: &Snapshot) -> Result<Door, R
         (path, &Method::GET) if is_below(path, FOUNDATION_MODEL) => {
             Door::Model(dialect, decode_percent(&path[FOUNDATION_MODEL.len()..]))
         }
+        (path, _) if is_below(path, RESPONSE) => return Err(refused(not_kept())),
         (path, method) => return Err(nothing_here(path, method, dialect)),
     };
     check_origin(request, snapshot).map_err(refused)?;
@@ -95,6 +108,8 @@ pub(crate) fn find(request: &RequestHead, snapshot: &Snapshot) -> Result<Door, R
 }
 
 const MODEL: &str = "/v1/models/";
+const RESPONSE: &str = "/v1/responses/";
+const BETA: &str = "/v1beta/";
 const GEMINI: &str = "/v1beta/models/";
 const BEDROCK: &str = "/model/";
 const FOUNDATION_MODELS: &str = "/foundation-models";
@@ -102,6 +117,13 @@ const FOUNDATION_MODEL: &str = "/foundation-models/";
 
 fn is_below(path: &str, prefix: &str) -> bool {
     path.len() > prefix.len() && path.starts_with(prefix)
+}
+
+/// What a client hears that goes back to a response.
+fn not_kept() -> Failure {
+    let message = "responses are not kept, so none can be read, cancelled or gone on from. there are POST /v1/responses and \
+                   POST /v1/responses/input_tokens";
+    Failure::new(Code::NotFound, message)
 }
 
 /// Whether this is a method of a model in the stable version of Gemini's API.
@@ -156,17 +178,36 @@ fn dialect_of(path: &str, headers: &Headers) -> Dialect {
         Dialect::BedrockConverse
     } else if is_of_gemini {
         Dialect::Gemini
+    } else if path.starts_with("/v2/") || is_of_coheres_sdk(headers) {
+        Dialect::Cohere
+    } else if path.starts_with("/api/") {
+        Dialect::Ollama
     } else if path.starts_with("/v1/messages") || headers.get("anthropic-version").is_some() {
         Dialect::Anthropic
+    } else if path.starts_with("/v1/responses") {
+        Dialect::OpenaiResponses
     } else {
         Dialect::OpenaiChat
     }
 }
 
+/// Whether the client is an SDK of Cohere's, which says so (`cohere`, `cohere-ai`): `/v1/models` is others' path too.
+fn is_of_coheres_sdk(headers: &Headers) -> bool {
+    headers.get("x-fern-sdk-name").is_some_and(|name| name.starts_with(b"cohere"))
+}
+
 fn nothing_here(path: &str, method: &Method, dialect: Dialect) -> Refused {
     let allow = match path {
-        "/v1/chat/completions" | "/v1/messages" | "/v1/messages/count_tokens" => Some("POST"),
-        "/v1/models" | "/v1beta/models" | FOUNDATION_MODELS | "/healthz" | "/readyz" => Some("GET"),
+        "/v1/chat/completions"
+        | "/v1/responses"
+        | "/v1/responses/input_tokens"
+        | "/v1/messages"
+        | "/v1/messages/count_tokens"
+        | "/v2/chat"
+        | "/api/chat" => Some("POST"),
+        "/v1/models" | "/v1beta/models" | "/api/tags" | FOUNDATION_MODELS | "/healthz" | "/readyz" => {
+            Some("GET")
+        }
         _ if names_a_method(path) || of_bedrock(path).is_some() => Some("POST"),
         _ if is_below(path, GEMINI) => Some("GET, POST"),
         _ => (is_below(path, MODEL) || is_below(path, FOUNDATION_MODEL)).then_some("GET"),
@@ -175,9 +216,9 @@ fn nothing_here(path: &str, method: &Method, dialect: Dialect) -> Refused {
         Failure::new(Code::MethodNotAllowed, format!("{path} takes {allow}, not {method}"))
     } else {
         let message = format!(
-            "there is nothing at {method} {path}. there are POST /v1/chat/completions, POST /v1/messages, \
-             POST /v1/messages/count_tokens, POST /v1beta/models/MODEL:generateContent, POST /model/MODEL/converse and \
-             GET /v1/models"
+            "there is nothing at {method} {path}. there are POST /v1/chat/completions, POST /v1/responses, \
+             POST /v1/messages, POST /v1/messages/count_tokens, POST /v1beta/models/MODEL:generateContent, POST /v2/chat, \
+             POST /api/chat, POST /model/MODEL/converse, GET /v1/models and GET /api/tags"
         );
         Failure::new(Code::NotFound, message)
     };

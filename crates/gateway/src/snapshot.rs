@@ -9,11 +9,11 @@ use http::{HeaderMap, HeaderValue, Method};
 use parking_lot::RwLock;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use stepwell_catalog::{Auth, ModelPrice, PriceBook, ProviderKind, model_quirks};
-use stepwell_config::{ProviderSettings, RouteSettings, Secret, Settings};
+use stepwell_config::{GoogleCloud, ProviderSettings, RouteSettings, Secret, Settings};
 use stepwell_http1::client::Template;
 use stepwell_policy::{Choice, Pricing, Routing};
 use stepwell_types::{Code, Dialect, Failure, TargetName};
-use stepwell_upstream::{Limits, Origin};
+use stepwell_upstream::{Credential, GoogleToken, Limits, Origin};
 use stepwell_wire::Quirks;
 
 use crate::passing::Passing;
@@ -57,14 +57,17 @@ pub(crate) struct Target {
     pub(crate) provider: Arc<Provider>,
     pub(crate) price: Option<Arc<ModelPrice>>,
     pub(crate) quirks: Quirks,
+    /// The dialect to speak with its model, whatever the client's, where the provider has it.
+    only: Option<Dialect>,
     faces: Arc<[Face]>,
 }
 
 impl Target {
-    /// The face that a client of this dialect is served through: its own where the provider has it, else the first.
+    /// The face that a client of this dialect is served through: the model's only one, else the client's own where the
+    /// provider has it, else the first.
     pub(crate) fn face(&self, client: Dialect) -> Result<&Face, Failure> {
-        let own = self.faces.iter().find(|face| face.dialect == client);
-        own.or(self.faces.first()).ok_or_else(|| {
+        let of = |dialect: Dialect| self.faces.iter().find(|face| face.dialect == dialect);
+        self.only.and_then(of).or_else(|| of(client)).or(self.faces.first()).ok_or_else(|| {
             Failure::new(Code::InternalError, format!("{} speaks no dialect", self.name.provider))
         })
     }
@@ -73,6 +76,7 @@ impl Target {
 /// A dialect that a provider speaks, and requests in it as far as they are the same for every call, credentials included.
 pub(crate) struct Face {
     pub(crate) dialect: Dialect,
+    pub(crate) version_in_body: Option<&'static str>,
     pub(crate) chat: Template,
     /// For a reply that is streamed.
     pub(crate) stream: Template,
@@ -82,8 +86,10 @@ pub(crate) struct Face {
 /// A configured account, with what every request to it needs.
 pub(crate) struct Provider {
     pub(crate) origin: Origin,
+    pub(crate) credential: Credential,
     headers: HeaderMap,
     known: Vec<stepwell_catalog::Face>,
+    google: Option<GoogleCloud>,
     /// The faces to every model, where no path names one.
     faces: Option<Arc<[Face]>>,
     /// Headers that a call can bring itself.
@@ -159,6 +165,7 @@ impl Snapshot {
                 faces,
                 price: self.pricing.of(settings, &name.model),
                 quirks: quirks(settings.kind, &name.model),
+                only: model_quirks(&name.model).only,
                 provider: Arc::clone(provider),
                 name,
             }));
@@ -186,6 +193,8 @@ impl Provider {
         let timeouts = settings.timeouts;
         let mut provider = Self {
             known: settings.faces.clone(),
+            credential: credential(settings)?,
+            google: settings.google.clone(),
             headers,
             faces: None,
             forwarded,
@@ -200,8 +209,10 @@ impl Provider {
             total: timeouts.total,
             origin,
         };
-        if !provider.known.iter().any(|face| face.chat_path.contains("{model")) {
-            provider.faces = Some(provider.faces_at("", "")?);
+        let is_the_same =
+            |face: &stepwell_catalog::Face| !face.chat_path.contains("{model") && face.models.is_empty();
+        if provider.known.iter().all(is_the_same) {
+            provider.faces = Some(provider.faces_at("", "", "")?);
         }
         Ok(provider)
     }
@@ -211,24 +222,36 @@ impl Provider {
         if let Some(faces) = &self.faces {
             return Ok(Arc::clone(faces));
         }
-        self.faces_at(&in_path(model, ESCAPED)?, &in_path(model, IN_SEGMENT)?)
+        self.faces_at(model, &in_path(model, ESCAPED)?, &in_path(model, IN_SEGMENT)?)
     }
 
-    /// The faces to a model whose name stands in their paths as given, or as one segment.
-    fn faces_at(&self, model: &str, segment: &str) -> Result<Arc<[Face]>, String> {
+    /// The faces to a model, whose name stands in their paths as `in_path`, or as `segment` where it is one segment.
+    fn faces_at(&self, model: &str, in_path: &str, segment: &str) -> Result<Arc<[Face]>, String> {
         let template = |path: &str| {
-            let path = path.replace(MODEL, model).replace(SEGMENT, segment);
+            let mut path = path.replace(MODEL, in_path).replace(SEGMENT, segment);
+            if let Some(google) = &self.google {
+                path = path.replace("{project}", &google.project).replace("{location}", &google.location);
+            }
             self.origin.template(&Method::POST, &path, &self.headers).map_err(|error| error.to_string())
         };
         let ready = |face: &stepwell_catalog::Face| {
             Ok(Face {
                 dialect: face.dialect,
+                version_in_body: face.version_in_body,
                 chat: template(face.chat_path)?,
                 stream: template(face.stream_path.unwrap_or(face.chat_path))?,
                 count_tokens: face.count_tokens_path.map(template).transpose()?,
             })
         };
-        self.known.iter().map(ready).collect()
+        let serves = |face: &&stepwell_catalog::Face| {
+            face.models.is_empty() || face.models.iter().any(|start| model.starts_with(start))
+        };
+        let faces: Arc<[Face]> =
+            self.known.iter().filter(serves).map(ready).collect::<Result<_, String>>()?;
+        if faces.is_empty() {
+            return Err("it serves no model of such a name".to_owned());
+        }
+        Ok(faces)
     }
 }
 
@@ -275,7 +298,18 @@ fn quirks(kind: &ProviderKind, model: &str) -> Quirks {
         signed_calls: of_model.signed_calls,
         no_sampling: of_model.no_sampling,
         claude: of_model.claude,
+        version_in_body: None,
     }
+}
+
+/// What requests are signed with beside their headers.
+fn credential(settings: &ProviderSettings) -> Result<Credential, String> {
+    let Some(google) = &settings.google else { return Ok(Credential::Fixed) };
+    let token = match &google.credentials {
+        Some(json) => GoogleToken::from_file(json.expose()),
+        None => GoogleToken::from_metadata(google.metadata_host.as_deref()),
+    };
+    token.map(|token| Credential::Google(Arc::new(token))).map_err(|error| error.to_string())
 }
 
 fn fixed_headers(settings: &ProviderSettings) -> Result<HeaderMap, String> {
@@ -289,7 +323,7 @@ fn fixed_headers(settings: &ProviderSettings) -> Result<HeaderMap, String> {
     }
     let key = settings.api_key.as_ref().map(Secret::expose).or(kind.default_key);
     match (kind.auth, key) {
-        (Auth::None, _) | (_, None) => {}
+        (Auth::None | Auth::GoogleCloud, _) | (_, None) => {}
         (Auth::Bearer, Some(key)) => {
             headers.insert(AUTHORIZATION, secret(&format!("Bearer {key}"))?);
         }

@@ -15,6 +15,7 @@ use stepwell_types::Dialect;
 enum Wire {
     OpenaiChat,
     Anthropic,
+    OpenaiResponses,
 }
 
 /// Loads a server with AI calls and measures what they take.
@@ -83,6 +84,7 @@ impl Arguments {
         let dialect = match self.dialect {
             Wire::OpenaiChat => Dialect::OpenaiChat,
             Wire::Anthropic => Dialect::Anthropic,
+            Wire::OpenaiResponses => Dialect::OpenaiResponses,
         };
         let defaults = LoadOptions::new(self.url, dialect, self.model);
         let split = |header: &String| {

@@ -61,16 +61,19 @@ impl Template {
 fn full_path(uri: &Uri, options: &LoadOptions) -> String {
     let usual = match options.dialect {
         Dialect::OpenaiChat => "/v1/chat/completions".to_owned(),
+        Dialect::OpenaiResponses => "/v1/responses".to_owned(),
         Dialect::Anthropic => "/v1/messages".to_owned(),
         Dialect::Gemini if options.stream => {
             format!("/v1beta/models/{}:streamGenerateContent?alt=sse", options.model)
         }
         Dialect::Gemini => format!("/v1beta/models/{}:generateContent", options.model),
+        Dialect::Cohere => "/v2/chat".to_owned(),
+        Dialect::Ollama => "/api/chat".to_owned(),
         Dialect::BedrockConverse if options.stream => format!("/model/{}/converse-stream", options.model),
         Dialect::BedrockConverse => format!("/model/{}/converse", options.model),
     };
     match uri.path() {
-        "" | "/" | "/v1" | "/v1/" | "/v1beta" | "/v1beta/" => usual,
+        "" | "/" | "/v1" | "/v1/" | "/v1beta" | "/v1beta/" | "/v2" | "/v2/" => usual,
         written => uri.query().map_or_else(|| written.to_owned(), |query| format!("{written}?{query}")),
     }
 }
@@ -85,9 +88,11 @@ fn headers(options: &LoadOptions, uri: &Uri) -> Result<HeaderMap, Error> {
     }
     if let Some(key) = &options.api_key {
         let (name, text) = match options.dialect {
-            Dialect::OpenaiChat | Dialect::BedrockConverse => {
-                (AUTHORIZATION, format!("Bearer {}", key.reveal()))
-            }
+            Dialect::OpenaiChat
+            | Dialect::OpenaiResponses
+            | Dialect::Cohere
+            | Dialect::Ollama
+            | Dialect::BedrockConverse => (AUTHORIZATION, format!("Bearer {}", key.reveal())),
             Dialect::Anthropic => (HeaderName::from_static("x-api-key"), key.reveal().to_owned()),
             Dialect::Gemini => (HeaderName::from_static("x-goog-api-key"), key.reveal().to_owned()),
         };
@@ -113,32 +118,48 @@ fn body(options: &LoadOptions) -> Bytes {
     if let Some(body) = &options.body {
         return body.clone();
     }
-    if options.dialect == Dialect::Gemini {
-        let mut body = json!({ "contents": [{ "role": "user", "parts": [{ "text": options.prompt }] }] });
-        if let Some(limit) = options.max_tokens {
-            body["generationConfig"] = json!({ "maxOutputTokens": limit });
+    let message = json!({ "role": "user", "content": options.prompt });
+    let limit = options.max_tokens;
+    let mut body = match options.dialect {
+        Dialect::OpenaiChat | Dialect::Cohere => {
+            json!({ "model": options.model, "messages": [message], "max_tokens": limit })
         }
-        return Bytes::from(body.to_string());
-    }
-    if options.dialect == Dialect::BedrockConverse {
-        let mut body = json!({ "messages": [{ "role": "user", "content": [{ "text": options.prompt }] }] });
-        if let Some(limit) = options.max_tokens {
-            body["inferenceConfig"] = json!({ "maxTokens": limit });
+        Dialect::Anthropic => {
+            let limit = limit.unwrap_or(ANTHROPIC_MAX_TOKENS);
+            json!({ "model": options.model, "messages": [message], "max_tokens": limit })
         }
-        return Bytes::from(body.to_string());
-    }
-    let mut body = json!({
-        "model": options.model,
-        "messages": [{ "role": "user", "content": options.prompt }],
-    });
-    let max_tokens = match options.dialect {
-        Dialect::OpenaiChat | Dialect::Gemini | Dialect::BedrockConverse => options.max_tokens,
-        Dialect::Anthropic => Some(options.max_tokens.unwrap_or(ANTHROPIC_MAX_TOKENS)),
+        Dialect::Gemini => {
+            let mut body = json!({ "contents": [{ "role": "user", "parts": [{ "text": options.prompt }] }] });
+            if let Some(limit) = limit {
+                body["generationConfig"] = json!({ "maxOutputTokens": limit });
+            }
+            body
+        }
+        Dialect::OpenaiResponses => {
+            json!({ "model": options.model, "input": [message], "max_output_tokens": limit })
+        }
+        // It streams unless told not to.
+        Dialect::Ollama => {
+            let mut body = json!({ "model": options.model, "messages": [message], "stream": false });
+            if let Some(limit) = limit {
+                body["options"] = json!({ "num_predict": limit });
+            }
+            body
+        }
+        Dialect::BedrockConverse => {
+            let mut body =
+                json!({ "messages": [{ "role": "user", "content": [{ "text": options.prompt }] }] });
+            if let Some(limit) = limit {
+                body["inferenceConfig"] = json!({ "maxTokens": limit });
+            }
+            body
+        }
     };
-    if let Some(limit) = max_tokens {
-        body["max_tokens"] = json!(limit);
+    if let Some(members) = body.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
     }
-    if options.stream {
+    // Gemini's path asks for a stream.
+    if options.stream && options.dialect != Dialect::Gemini {
         body["stream"] = json!(true);
     }
     Bytes::from(body.to_string())
@@ -160,7 +181,10 @@ mod tests {
             ("http://h:1/", Dialect::Anthropic, "/v1/messages"),
             ("http://h/v1", Dialect::OpenaiChat, "/v1/chat/completions"),
             ("http://h/v1/", Dialect::Anthropic, "/v1/messages"),
+            ("http://h/v1", Dialect::OpenaiResponses, "/v1/responses"),
             ("http://h", Dialect::Gemini, "/v1beta/models/m:generateContent"),
+            ("http://h", Dialect::Cohere, "/v2/chat"),
+            ("http://h", Dialect::Ollama, "/api/chat"),
             ("http://h", Dialect::BedrockConverse, "/model/m/converse"),
             ("http://h/own/path?a=b", Dialect::OpenaiChat, "/own/path?a=b"),
         ] {
@@ -200,7 +224,18 @@ mod tests {
         options.dialect = Dialect::OpenaiChat;
         let template = Template::new(&options).unwrap();
         let sent: serde_json::Value = serde_json::from_slice(&template.body).unwrap();
-        assert_eq!(sent["max_tokens"], serde_json::Value::Null);
+        assert!(sent.get("max_tokens").is_none());
+        assert_eq!(template.headers["authorization"], "Bearer k");
+
+        options.dialect = Dialect::OpenaiResponses;
+        options.max_tokens = Some(64);
+        let template = Template::new(&options).unwrap();
+        let sent: serde_json::Value = serde_json::from_slice(&template.body).unwrap();
+        assert_eq!(
+            sent,
+            json!({ "model": "sim/small", "max_output_tokens": 64, "stream": true,
+                    "input": [{ "role": "user", "content": "hello" }] })
+        );
         assert_eq!(template.headers["authorization"], "Bearer k");
     }
 }

@@ -1,4 +1,4 @@
-//! Counts the events of a stream and notices its end, without parsing what they say.
+//! Counts the events of a stream and notices its end, without parsing what they say: server-sent events, lines, or frames.
 //!
 //! Of server-sent events it looks at the first bytes of each line only, which it finds with `memchr`; of AWS's frames, which
 //! are binary, at their lengths and headers. It never allocates. Any chunking of the same bytes gives the same counts.
@@ -21,14 +21,22 @@ pub(crate) struct Scanner {
     fields: bool,
     /// How many bytes the frame has that the last chunk left unfinished, once its beginning says so.
     frame: usize,
-    /// How much of [`LAST`] the last bytes are.
+    /// How much of the dialect's [`key`] the last bytes are.
     matched: usize,
     finished: bool,
     failed: bool,
 }
 
-/// What stands in the last step of Gemini's dialect, and in no other: it has no event that ends a stream.
-const LAST: &[u8] = b"\"finishReason\"";
+/// What tells the last event where its name does not: in Gemini's and Ollama's dialects, which have no event that is nothing
+/// but an end, what only the last step has; in Cohere's, where an error is an end as well, the key that only an error has.
+const fn key(dialect: Dialect) -> &'static [u8] {
+    match dialect {
+        Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Anthropic | Dialect::BedrockConverse => b"",
+        Dialect::Gemini => b"\"finishReason\"",
+        Dialect::Cohere => b"\"error\":",
+        Dialect::Ollama => b"\"done\":true",
+    }
+}
 
 /// What stands in the headers of the last frame of Bedrock's: `:event-type`, a string of eight bytes.
 const LAST_FRAME: &[u8] = b":event-type\x07\x00\x08metadata";
@@ -52,7 +60,7 @@ impl Scanner {
 
     /// Whether the dialect's last event was seen.
     pub(crate) fn finished(&self) -> bool {
-        self.finished
+        self.finished && !self.failed
     }
 
     /// Whether an error event was seen.
@@ -66,9 +74,7 @@ impl Scanner {
         if self.dialect == Dialect::BedrockConverse {
             return self.frames(chunk);
         }
-        if self.dialect == Dialect::Gemini {
-            self.look_for_last(chunk);
-        }
+        self.look_for_key(chunk);
         while let Some(end) = memchr(b'\n', chunk) {
             let (line, rest) = chunk.split_at(end);
             if self.line == 0 {
@@ -110,13 +116,21 @@ impl Scanner {
     }
 
     /// Quotes inside strings are escaped: what is found is a key.
-    fn look_for_last(&mut self, chunk: &[u8]) {
+    fn look_for_key(&mut self, chunk: &[u8]) {
+        let key = key(self.dialect);
+        if key.is_empty() {
+            return;
+        }
         for byte in chunk {
-            self.matched = match LAST.get(self.matched) {
+            self.matched = match key.get(self.matched) {
                 Some(next) if next == byte => self.matched + 1,
-                _ => usize::from(LAST.first() == Some(byte)),
+                _ => usize::from(key.first() == Some(byte)),
             };
-            self.finished |= self.matched == LAST.len();
+            let found = self.matched == key.len();
+            match self.dialect {
+                Dialect::Cohere => self.failed |= found,
+                _ => self.finished |= found,
+            }
         }
     }
 
@@ -130,6 +144,10 @@ impl Scanner {
 
     /// Looks at a whole line, or at least its first `HEAD` bytes. 1 if it ends an event.
     fn end_line(&mut self, line: &[u8]) -> u64 {
+        if self.dialect == Dialect::Ollama {
+            self.failed |= line.starts_with(b"{\"error\"");
+            return u64::from(!line.trim_ascii().is_empty());
+        }
         match line {
             [] | [b'\r'] => u64::from(std::mem::take(&mut self.fields)),
             [b':', ..] => 0,
@@ -150,11 +168,21 @@ impl Scanner {
                 }
                 _ => {}
             }
-        } else if self.dialect == Dialect::Anthropic
-            && let Some(name) = field(line, b"event:")
-        {
-            self.finished |= name.starts_with(b"message_stop");
-            self.failed |= name.starts_with(b"error");
+        } else if let Some(name) = field(line, b"event:") {
+            match self.dialect {
+                Dialect::Anthropic => {
+                    self.finished |= name.starts_with(b"message_stop");
+                    self.failed |= name.starts_with(b"error");
+                }
+                Dialect::OpenaiResponses => {
+                    let ends: [&[u8]; 2] = [b"response.completed", b"response.incomplete"];
+                    let failures: [&[u8]; 2] = [b"error", b"response.failed"];
+                    self.finished |= ends.iter().any(|end| name.starts_with(end));
+                    self.failed |= failures.iter().any(|failure| name.starts_with(failure));
+                }
+                Dialect::Cohere => self.finished |= name.starts_with(b"message-end"),
+                Dialect::OpenaiChat | Dialect::Gemini | Dialect::Ollama | Dialect::BedrockConverse => {}
+            }
         }
     }
 }
@@ -174,8 +202,15 @@ mod tests {
     const ANTHROPIC: &str = "event: message_start\ndata: {}\n\nevent: ping\ndata: {}\n\n\
         event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
 
+    const RESPONSES: &str = "event: response.created\ndata: {}\n\n\
+        event: response.output_text.delta\ndata: {\"delta\":\"event: response.completed\"}\n\n\
+        event: response.completed\ndata: {}\n\n";
+
     const GEMINI: &str = "data: {\"candidates\":[{\"text\":\"\\\"finishReason\\\"\"}]}\r\n\r\n\
         data: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\r\n\r\n";
+
+    const COHERE: &str = "event: content-delta\ndata: {\"text\":\"\\\"error\\\": message-end\"}\n\n\
+        event: message-end\ndata: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"COMPLETE\"}}\n\n";
 
     fn scan(dialect: Dialect, text: &str, size: usize) -> (u64, bool, bool) {
         let mut scanner = Scanner::new(dialect);
@@ -190,6 +225,9 @@ mod tests {
         }
         for size in 1..=ANTHROPIC.len() {
             assert_eq!(scan(Dialect::Anthropic, ANTHROPIC, size), (3, true, false), "{size}");
+        }
+        for size in 1..=RESPONSES.len() {
+            assert_eq!(scan(Dialect::OpenaiResponses, RESPONSES, size), (3, true, false), "{size}");
         }
     }
 
@@ -231,6 +269,25 @@ mod tests {
     }
 
     #[test]
+    fn an_end_that_tells_of_an_error_is_a_failure() {
+        let failed = COHERE.replace("{\"finish_reason\"", "{\"error\":\"busy\",\"finish_reason\"");
+        for size in 1..=COHERE.len() {
+            assert_eq!(scan(Dialect::Cohere, COHERE, size), (2, true, false), "{size}");
+            assert_eq!(scan(Dialect::Cohere, &failed, size), (2, false, true), "{size}");
+        }
+    }
+
+    #[test]
+    fn lines_are_events_and_the_one_that_is_done_ends_them() {
+        let lines = "{\"message\":{\"content\":\"\\\"done\\\":true\"},\"done\":false}\n\n{\"done\":true}\n";
+        let error = "{\"done\":false}\n{\"error\":\"no\"}\n";
+        for size in 1..=lines.len() {
+            assert_eq!(scan(Dialect::Ollama, lines, size), (2, true, false), "{size}");
+            assert_eq!(scan(Dialect::Ollama, error, size), (2, false, true), "{size}");
+        }
+    }
+
+    #[test]
     fn a_marker_inside_the_text_of_an_event_is_no_end() {
         let cut = OPENAI.strip_suffix("data: [DONE]\n\n").unwrap();
         for size in 1..=cut.len() {
@@ -239,12 +296,15 @@ mod tests {
     }
 
     #[test]
-    fn an_error_event_is_noticed_in_both_dialects() {
+    fn an_error_event_is_noticed_in_every_dialect_that_has_one() {
         let openai = "data: {\"id\":1}\n\ndata: {\"error\":{\"message\":\"overloaded\"}}\n\n";
         let anthropic = "event: error\ndata: {\"type\":\"error\"}\n\n";
+        let failed = "event: response.failed\ndata: {\"type\":\"response.failed\"}\n\n";
         for size in 1..=openai.len() {
             assert_eq!(scan(Dialect::OpenaiChat, openai, size), (2, false, true), "{size}");
             assert_eq!(scan(Dialect::Anthropic, anthropic, size), (1, false, true), "{size}");
+            assert_eq!(scan(Dialect::OpenaiResponses, anthropic, size), (1, false, true), "{size}");
+            assert_eq!(scan(Dialect::OpenaiResponses, failed, size), (1, false, true), "{size}");
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The command line. `docs/` names every command; exit codes are 0 ok, 1 error, 2 usage.
+//! The command line. `docs/` names every command; exit codes are 0 ok, 1 error, 2 usage, 100 a gate
+//! failed.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -26,11 +27,14 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Print the JSON schema of the config file.
     Schema,
-    /// Show what models cost.
+    /// Show what models cost, and keep it up to date.
     #[command(subcommand)]
     Prices(PricesCommand),
     /// Show calls, tokens and cost, grouped as you like.
     Usage(UsageArgs),
+    /// Make a config file from another gateway's, and say what does not come along.
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// Serve a provider that is only simulated: for trying things, load tests and game days.
     Sim(SimArgs),
     /// Put load on a server and measure it.
@@ -63,6 +67,73 @@ pub(crate) struct CheckArgs {
 pub(crate) enum PricesCommand {
     /// Show the rates that calls are charged at, per million tokens.
     Show(PricesShowArgs),
+    /// Check that every target the configuration names has a price, and how old the prices are.
+    ///
+    /// The exit code is 100 where a target has none.
+    Check(PricesCheckArgs),
+    /// Show what a newer file of price data would change.
+    Diff(PricesDiffArgs),
+    /// Put a newer file of price data in force.
+    ///
+    /// Everything in it is checked first. A running server takes it with its next reload; costs in the ledger stay.
+    Update(PricesUpdateArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PricesCheckArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArg,
+    /// The age in days from which the prices are warned about.
+    #[arg(long, value_name = "DAYS", default_value_t = 60)]
+    pub(crate) max_age_days: u32,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PricesDiffArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArg,
+    /// The data: `prices.json` of a release of genai-prices.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Every provider of the data, not only those that are configured.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// The rates in force at this time (RFC 3339), or so long ago (24h, 7d) [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+    /// The day the data is of, YYYY-MM-DD [default: the last until today that it mentions]
+    #[arg(long, value_name = "DAY")]
+    pub(crate) date: Option<String>,
+    /// Exit with 100 where anything differs.
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PricesUpdateArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArg,
+    /// The data: `prices.json` of a release of genai-prices.
+    #[arg(value_name = "FILE", required_unless_present = "embedded")]
+    pub(crate) file: Option<PathBuf>,
+    /// Go back to the data in the binary.
+    #[arg(long, conflicts_with_all = ["file", "date", "force"])]
+    pub(crate) embedded: bool,
+    /// The day the data is of, YYYY-MM-DD [default: the last until today that it mentions]
+    #[arg(long, value_name = "DAY")]
+    pub(crate) date: Option<String>,
+    /// Install it even if it is older, has fewer than half of the models, or none for a target that is configured.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -78,6 +149,42 @@ pub(crate) struct PricesShowArgs {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum ImportCommand {
+    /// From the config.yaml of LiteLLM's proxy.
+    Litellm(ImportArgs),
+    /// From the JSON config of Portkey's gateway.
+    Portkey(ImportPortkeyArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ImportArgs {
+    /// The file to read; `-` is standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) source: PathBuf,
+    /// The file to write; `-` is standard output.
+    #[arg(long, value_name = "FILE", default_value = "stepwell.toml")]
+    pub(crate) out: PathBuf,
+    /// Write over a file that is there.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Print the report as JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ImportPortkeyArgs {
+    #[command(flatten)]
+    pub(crate) import: ImportArgs,
+    /// The name of the route: what clients are to send as their model.
+    #[arg(long, value_name = "NAME", default_value = "chat")]
+    pub(crate) route: String,
+    /// The model of targets that name none: Portkey's clients send one with each call.
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -140,8 +247,14 @@ pub(crate) enum BenchDialect {
     OpenaiChat,
     /// Anthropic messages.
     Anthropic,
+    /// OpenAI responses.
+    OpenaiResponses,
     /// Google's `generateContent`.
     Gemini,
+    /// Cohere's chat, version 2.
+    Cohere,
+    /// Ollama's own chat.
+    Ollama,
     /// Amazon Bedrock's Converse.
     #[value(alias = "bedrock")]
     BedrockConverse,

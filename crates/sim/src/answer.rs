@@ -18,13 +18,14 @@ use crate::generate::{self, Ids};
 use crate::head::{error_response, html, identify, json_type, rate_limit_headers, respond};
 use crate::json::Json;
 use crate::knobs::{self, Knobs};
+use crate::openai::responses::{self, settings::Settings};
 use crate::options::ModelOptions;
 use crate::oracle::{Ended, id_text};
 use crate::prompt_cache::Cached;
 use crate::reply::{Events, Reply};
 use crate::socket::{HangUp, Line};
 use crate::state::{Account, State};
-use crate::{Fault, anthropic, bedrock, gemini, keys, openai};
+use crate::{Fault, anthropic, bedrock, cohere, gemini, keys, ollama, openai};
 
 /// What to do about a call.
 pub(crate) struct Answer {
@@ -76,9 +77,13 @@ pub(crate) fn call(call: &Call<'_>, bytes: &[u8]) -> Answer {
         Ok(json) => json,
         Err(error) => {
             let message = match call.dialect {
-                Dialect::OpenaiChat => format!("We could not parse the JSON body of your request. ({error})"),
+                Dialect::OpenaiChat | Dialect::OpenaiResponses => {
+                    format!("We could not parse the JSON body of your request. ({error})")
+                }
                 Dialect::Anthropic => format!("The request body is not valid JSON: {error}"),
                 Dialect::Gemini => format!("Invalid JSON payload received. {error}"),
+                Dialect::Cohere => format!("invalid json syntax: {error}"),
+                Dialect::Ollama => error.to_string(),
                 Dialect::BedrockConverse => format!("Malformed input request: {error}"),
             };
             return call.fail(account, &Failure::new(call.dialect, 400, message));
@@ -91,10 +96,23 @@ pub(crate) fn call(call: &Call<'_>, bytes: &[u8]) -> Answer {
                     include_usage: request.include_usage,
                     obfuscate: request.obfuscate,
                 };
-                call.serve(account, &request.ask, form)
+                call.serve(account, &request.ask, &ReplyForm::OpenaiChat(form))
             }
             Err(invalid) => call.refuse(account, &invalid),
         },
+        (Dialect::OpenaiResponses, endpoint) => {
+            let (models, boot) = (&call.state.models, call.state.boot);
+            let request = match endpoint {
+                Endpoint::Chat => responses::request::read(&json, models, boot),
+                Endpoint::CountTokens => responses::request::read_count(&json, models, boot),
+            };
+            match request {
+                Ok(request) => {
+                    call.serve(account, &request.ask, &ReplyForm::OpenaiResponses(request.settings))
+                }
+                Err(invalid) => call.refuse(account, &invalid),
+            }
+        }
         (Dialect::Anthropic, endpoint) => {
             let version = call.version().unwrap_or(Version::V2023);
             let ask = match endpoint {
@@ -102,17 +120,21 @@ pub(crate) fn call(call: &Call<'_>, bytes: &[u8]) -> Answer {
                 Endpoint::CountTokens => anthropic::request::read_count(&json, &call.state.models, version),
             };
             match ask {
-                Ok(ask) => call.serve(account, &ask, NO_FORM),
+                Ok(ask) => call.serve(account, &ask, &ReplyForm::Anthropic),
                 Err(invalid) => call.refuse(account, &invalid),
             }
         }
+        (Dialect::Cohere, _) => match cohere::request::read(&json, &call.state.models) {
+            Ok(ask) => call.serve(account, &ask, &ReplyForm::Cohere),
+            Err(invalid) => call.refuse(account, &invalid),
+        },
         (Dialect::BedrockConverse, _) => {
             let Some(address) = bedrock::address::Address::read(call.path) else {
                 return call.fail(account, &Failure::new(call.dialect, 404, "Not Found"));
             };
             let schema = bedrock::request::schema(&json);
             match bedrock::request::read(&json, schema.as_ref(), &call.state.models, &address) {
-                Ok(ask) => call.serve(account, &ask, NO_FORM),
+                Ok(ask) => call.serve(account, &ask, &ReplyForm::BedrockConverse),
                 Err(invalid) => call.refuse(account, &invalid),
             }
         }
@@ -121,14 +143,34 @@ pub(crate) fn call(call: &Call<'_>, bytes: &[u8]) -> Answer {
                 return call.fail(account, &Failure::new(call.dialect, 404, "Not Found"));
             };
             match gemini::request::read(&json, &call.state.models, address) {
-                Ok(ask) => call.serve(account, &ask, NO_FORM),
+                Ok(ask) => call.serve(account, &ask, &ReplyForm::Gemini),
                 Err(invalid) => call.refuse(account, &invalid),
             }
         }
+        (Dialect::Ollama, _) => match ollama::request::read(&json, &call.state.models) {
+            Ok(ask) => call.serve(account, &ask, &ReplyForm::Ollama),
+            Err(invalid) => call.refuse(account, &invalid),
+        },
     }
 }
 
-const NO_FORM: openai::stream::Form = openai::stream::Form { include_usage: false, obfuscate: false };
+/// What a request of each dialect says of the form of its reply.
+pub(crate) enum ReplyForm {
+    /// Of a chat completion.
+    OpenaiChat(openai::stream::Form),
+    /// Of a response.
+    OpenaiResponses(Settings),
+    /// Of a message.
+    Anthropic,
+    /// Of generated content.
+    Gemini,
+    /// Of Cohere's chat.
+    Cohere,
+    /// Of Ollama's chat.
+    Ollama,
+    /// Of Bedrock's Converse.
+    BedrockConverse,
+}
 
 impl Call<'_> {
     /// What the head of the request must have.
@@ -139,14 +181,19 @@ impl Call<'_> {
             self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
                 value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
             });
-        if !json {
+        // Ollama takes what it is sent for JSON, as its examples for `curl` do.
+        if !json && self.dialect != Dialect::Ollama {
             return Err(Failure::new(self.dialect, 415, "content-type: must be application/json"));
         }
         if self.headers.contains_key(CONTENT_ENCODING) {
             return Err(Failure::new(self.dialect, 415, "content-encoding: is not supported"));
         }
         match self.dialect {
-            Dialect::OpenaiChat | Dialect::BedrockConverse => Ok(()),
+            Dialect::OpenaiChat
+            | Dialect::OpenaiResponses
+            | Dialect::Cohere
+            | Dialect::Ollama
+            | Dialect::BedrockConverse => Ok(()),
             Dialect::Anthropic => self.admit_version(),
             Dialect::Gemini => match address::wrong_parameter(self.query) {
                 Some(message) => Err(Failure::new(self.dialect, 400, message)),
@@ -200,7 +247,7 @@ impl Call<'_> {
     }
 
     /// Answers a valid request.
-    fn serve(&self, mut account: Account, ask: &Ask<'_, '_>, form: openai::stream::Form) -> Answer {
+    fn serve(&self, mut account: Account, ask: &Ask<'_, '_>, form: &ReplyForm) -> Answer {
         let Some(model) = self.state.models.get(ask.model) else {
             return self.fail(account, &Failure::new(self.dialect, 500, "the model is gone"));
         };
@@ -231,19 +278,26 @@ impl Call<'_> {
         }
         let cached = self.cached(ask);
         let ids = Ids { boot: self.state.boot, request: self.id, dialect: self.dialect };
-        let reply = generate::reply(ask, &knobs, model.max_output_tokens, cached, ids);
-        self.reply(account, &Made { ask, knobs: &knobs, model, reply: &reply, fault, wait }, form)
+        let mut reply = generate::reply(ask, &knobs, model.max_output_tokens, cached, ids);
+        if self.dialect == Dialect::Ollama {
+            // It counts what is left of the prompt, and does not count thinking apart.
+            reply.tokens.input = reply.tokens.input.min(model.context_tokens);
+            reply.tokens.reasoning = 0;
+        }
+        self.reply(account, &Made { ask, knobs: &knobs, model, reply: &reply, form, fault, wait })
     }
 
     fn cached(&self, ask: &Ask<'_, '_>) -> Cached {
         let least = self.state.options.cache_min_tokens;
         match self.dialect {
-            Dialect::OpenaiChat | Dialect::Gemini => {
+            Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Gemini | Dialect::Cohere => {
                 self.state.cache.automatic(&ask.prompt.boundaries, least, self.now)
             }
             Dialect::Anthropic | Dialect::BedrockConverse => {
                 self.state.cache.marked(&ask.prompt.boundaries, least, self.now)
             }
+            // What it has in its cache, it does not say.
+            Dialect::Ollama => Cached::default(),
         }
     }
 
@@ -271,9 +325,13 @@ impl Call<'_> {
             }
             Some(Fault::RateLimit(seconds)) => (Failure::rate_limit(self.dialect, *seconds), Some(*seconds)),
             Some(Fault::StreamError(_)) if !stream => match self.dialect {
-                Dialect::OpenaiChat => (Failure::new(self.dialect, 503, "The server is overloaded"), None),
+                Dialect::OpenaiChat | Dialect::OpenaiResponses => {
+                    (Failure::new(self.dialect, 503, "The server is overloaded"), None)
+                }
                 Dialect::Anthropic => (Failure::new(self.dialect, 529, "Overloaded"), None),
                 Dialect::Gemini => (Failure::Gemini(gemini::error::overload()), None),
+                Dialect::Cohere => (Failure::new(self.dialect, 503, cohere::error::OVERLOAD), None),
+                Dialect::Ollama => (Failure::Ollama(ollama::error::overload()), None),
                 Dialect::BedrockConverse => (Failure::new(self.dialect, 503, bedrock::error::OVERLOAD), None),
             },
             _ => return Ok(account),
@@ -292,7 +350,10 @@ impl Call<'_> {
         account.note(|row| row.status = 200);
         let tokens = ask.prompt.tokens();
         let body = match self.dialect {
-            Dialect::OpenaiChat | Dialect::Anthropic => format!("{{\"input_tokens\":{tokens}}}").into_bytes(),
+            Dialect::OpenaiChat | Dialect::Anthropic | Dialect::Cohere | Dialect::Ollama => {
+                format!("{{\"input_tokens\":{tokens}}}").into_bytes()
+            }
+            Dialect::OpenaiResponses => responses::reply::count(tokens),
             Dialect::BedrockConverse => format!("{{\"inputTokens\":{tokens}}}").into_bytes(),
             Dialect::Gemini => gemini::reply::count(tokens),
         };
@@ -300,7 +361,7 @@ impl Call<'_> {
         Answer { wait, deed: Deed::Respond(Box::new(response), Some((account, Ended::Finished))) }
     }
 
-    fn reply(&self, mut account: Account, made: &Made<'_>, form: openai::stream::Form) -> Answer {
+    fn reply(&self, mut account: Account, made: &Made<'_>) -> Answer {
         let tokens = made.reply.tokens;
         account.note(|row| {
             row.status = 200;
@@ -309,15 +370,20 @@ impl Call<'_> {
         });
         if made.ask.stream {
             account.generated(0, 0);
-            let events = self.events(made, form);
+            let events = self.events(made);
             return self.stream(account, made, events);
         }
         let id = id_text(self.dialect, self.state.boot, self.id);
-        let body = match self.dialect {
-            Dialect::OpenaiChat => openai::reply::write(&self.openai_head(&id, made.model), made.reply),
-            Dialect::Anthropic => anthropic::reply::write(&anthropic_head(&id, made), made.reply),
-            Dialect::Gemini => gemini::reply::write(&gemini_head(&id, made), made.reply),
-            Dialect::BedrockConverse => bedrock::reply::write(made.reply),
+        let body = match made.form {
+            ReplyForm::OpenaiChat(_) => openai::reply::write(&self.openai_head(&id, made.model), made.reply),
+            ReplyForm::OpenaiResponses(settings) => {
+                responses::reply::write(&self.responses_head(&id, made.model, settings), made.reply)
+            }
+            ReplyForm::Anthropic => anthropic::reply::write(&anthropic_head(&id, made), made.reply),
+            ReplyForm::Gemini => gemini::reply::write(&gemini_head(&id, made), made.reply),
+            ReplyForm::Cohere => cohere::reply::write(&id, made.reply),
+            ReplyForm::Ollama => ollama::reply::write(&self.ollama_head(made.model), made.reply),
+            ReplyForm::BedrockConverse => bedrock::reply::write(made.reply),
         };
         self.whole(account, made, body)
     }
@@ -326,17 +392,36 @@ impl Call<'_> {
         openai::reply::Head { id, created: self.now.as_seconds(), model: &model.name }
     }
 
-    fn events(&self, made: &Made<'_>, form: openai::stream::Form) -> Events {
+    fn ollama_head<'h>(&self, model: &'h ModelOptions) -> ollama::reply::Head<'h> {
+        ollama::reply::Head { created: self.now, model: &model.name }
+    }
+
+    /// What every reply of the responses dialect begins with.
+    pub(crate) fn responses_head<'h>(
+        &self,
+        id: &'h str,
+        model: &'h ModelOptions,
+        settings: &'h Settings,
+    ) -> responses::reply::Head<'h> {
+        responses::reply::Head { id, created: self.now.as_seconds(), model: &model.name, settings }
+    }
+
+    fn events(&self, made: &Made<'_>) -> Events {
         let id = id_text(self.dialect, self.state.boot, self.id);
-        match self.dialect {
-            Dialect::OpenaiChat => {
-                openai::stream::write(&self.openai_head(&id, made.model), made.reply, form)
+        match made.form {
+            ReplyForm::OpenaiChat(form) => {
+                openai::stream::write(&self.openai_head(&id, made.model), made.reply, *form)
             }
-            Dialect::Anthropic => anthropic::stream::write(&anthropic_head(&id, made), made.reply),
-            Dialect::BedrockConverse => bedrock::stream::write(made.reply),
-            Dialect::Gemini => {
+            ReplyForm::OpenaiResponses(settings) => {
+                responses::stream::write(&self.responses_head(&id, made.model, settings), made.reply)
+            }
+            ReplyForm::Anthropic => anthropic::stream::write(&anthropic_head(&id, made), made.reply),
+            ReplyForm::BedrockConverse => bedrock::stream::write(made.reply),
+            ReplyForm::Gemini => {
                 gemini::stream::write(&gemini_head(&id, made), made.reply, address::form(self.query))
             }
+            ReplyForm::Cohere => cohere::stream::write(&id, made.reply),
+            ReplyForm::Ollama => ollama::stream::write(&self.ollama_head(made.model), made.reply),
         }
     }
 
@@ -361,6 +446,8 @@ pub(crate) struct Made<'m> {
     pub(crate) model: &'m ModelOptions,
     /// The reply.
     pub(crate) reply: &'m Reply,
+    /// What the request says of its form.
+    pub(crate) form: &'m ReplyForm,
     /// What goes wrong.
     pub(crate) fault: Option<Fault>,
     /// How much later the head comes.
@@ -379,21 +466,26 @@ fn gemini_head<'h>(id: &'h str, made: &Made<'h>) -> gemini::reply::Head<'h> {
 /// Whether the prompt fits in the model's context.
 fn fits(ask: &Ask<'_, '_>, model: &ModelOptions, dialect: Dialect) -> Result<(), Invalid> {
     let (tokens, most) = (ask.prompt.tokens(), model.context_tokens);
-    if tokens <= most {
+    // Ollama drops the oldest messages, and says nothing of it: https://docs.ollama.com/context-length
+    if tokens <= most || dialect == Dialect::Ollama {
         return Ok(());
     }
-    if dialect == Dialect::BedrockConverse {
-        return Err(Path::ROOT.key("messages").rule("Input is too long for requested model."));
-    }
-    if dialect == Dialect::Gemini {
-        return Err(Path::ROOT.key("contents").rule(format!(
+    Err(match dialect {
+        Dialect::BedrockConverse => Path::ROOT.key("messages").rule("Input is too long for requested model."),
+        Dialect::Gemini => Path::ROOT.key("contents").rule(format!(
             "The input token count ({tokens}) exceeds the maximum number of tokens allowed ({most})."
-        )));
-    }
-    Err(Path::ROOT.key("messages").rule_with_code(
-        "context_length_exceeded",
-        format!("prompt is too long: {tokens} tokens > {most} maximum"),
-    ))
+        )),
+        Dialect::OpenaiResponses => Path::ROOT.key("input").rule_with_code(
+            "context_length_exceeded",
+            "Your input exceeds the context window of this model. Please adjust your input and try again.",
+        ),
+        Dialect::OpenaiChat | Dialect::Anthropic | Dialect::Cohere | Dialect::Ollama => {
+            Path::ROOT.key("messages").rule_with_code(
+                "context_length_exceeded",
+                format!("prompt is too long: {tokens} tokens > {most} maximum"),
+            )
+        }
+    })
 }
 
 #[cfg(test)]
@@ -415,6 +507,16 @@ mod tests {
         {"role":"user","content":[{"type":"image","source":{"type":"url","url":"https://example.com/a.png"}},
         {"type":"text","text":"use t"}]}],"tools":[{"name":"t","input_schema":{"type":"object","required":["n"],
         "properties":{"n":{"type":"number","minimum":-3,"multipleOf":2}}}}],"stream":false}"#;
+    const RESPONSES: &str = r#"{"model":"small","stream":true,"max_output_tokens":40,"instructions":"s","input":[
+        {"role":"user","content":[{"type":"input_text","text":"use t [[sim:tokens=9]] é"},
+        {"type":"input_image","image_url":"data:image/png;base64,aGVsbG8="}]},
+        {"type":"function_call","id":"fc_1","call_id":"a","name":"t","arguments":"{}"},
+        {"type":"function_call_output","call_id":"a","output":[{"type":"input_text","text":"r"}]},
+        {"type":"message","role":"assistant","content":[{"type":"output_text","text":"o","annotations":[]}]},
+        {"role":"user","content":"use t"}],"tools":[{"type":"function","name":"t","strict":false,"parameters":
+        {"type":"object","required":["x"],"properties":{"x":{"type":"array","items":{"enum":[1,null,"z"]}}}}}],
+        "reasoning":{"effort":"low","summary":"auto"},"include":["reasoning.encrypted_content"],"text":{"format":
+        {"type":"text"},"verbosity":"low"},"metadata":{"k":"v"},"store":false,"temperature":0.5}"#;
     const GEMINI: &str = r#"{"systemInstruction":{"parts":[{"text":"s"}]},"contents":[
         {"parts":[{"text":"use t [[sim:tokens=9]] é"},{"inline_data":{"mime_type":"image/png","data":"aGVsbG8="}}]},
         {"role":"model","parts":[{"functionCall":{"id":"a","name":"t","args":{"x":[1,null]}},"thoughtSignature":"c2ln"}]},
@@ -424,6 +526,22 @@ mod tests {
         "toolConfig":{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["t"]}},
         "generationConfig":{"stopSequences":["x"],"maxOutputTokens":2000,"temperature":0.5,"topK":"40",
         "thinkingConfig":{"includeThoughts":true,"thinkingBudget":-1}}}"#;
+
+    const COHERE: &str = r#"{"model":"small","stream":true,"max_tokens":40,"temperature":0.3,"p":0.75,"k":0,"messages":[
+        {"role":"system","content":"s"},{"role":"user","content":[{"type":"text","text":"use t [[sim:tokens=9]] é"},
+        {"type":"image_url","image_url":{"url":"data:image/png;base64,aGVsbG8="}}]},
+        {"role":"assistant","tool_plan":"p","tool_calls":[{"id":"a","type":"function","function":{"name":"t","arguments":"{}"}}]},
+        {"role":"tool","tool_call_id":"a","content":[{"type":"document","document":{"data":{"x":1}}}]},
+        {"role":"user","content":"use t"}],"stop_sequences":["a"],"thinking":{"type":"enabled","token_budget":7},
+        "tools":[{"type":"function","function":{"name":"t","parameters":{"type":"object","required":["x"],"properties":
+        {"x":{"type":"array","items":{"enum":[1,null,"z"]}}}}}}],"documents":["d",{"data":{"e":1}}]}"#;
+
+    const OLLAMA: &str = r#"{"model":"small","stream":false,"format":{"type":"object"},"think":"low","messages":[
+        {"role":"system","content":"s"},{"role":"user","content":"use t [[sim:tokens=9]] é","images":["aGVsbG8="]},
+        {"role":"assistant","content":"","tool_calls":[{"id":"a","function":{"index":0,"name":"t","arguments":{"x":[1]}}}]},
+        {"role":"tool","tool_name":"t","content":"r"},{"role":"user","content":"use t"}],"keep_alive":"5m",
+        "tools":[{"type":"function","function":{"name":"t","parameters":{"type":"object","required":["x"],"properties":
+        {"x":{"type":"array","items":{"enum":[1,null,"z"]}}}}}}],"options":{"num_ctx":9,"num_predict":40,"stop":["x"]}}"#;
 
     const BEDROCK: &str = r#"{"system":[{"text":"s"},{"cachePoint":{"type":"default","ttl":"1h"}}],"messages":[
         {"role":"user","content":[{"text":"use t [[sim:tokens=9]] é"},{"image":{"format":"png","source":{"bytes":"aGVsbG8="}}},
@@ -467,7 +585,10 @@ mod tests {
         let state = Arc::new(State::new(SimOptions::default()));
         assert_eq!(status(&answer(&state, Dialect::OpenaiChat, OPENAI.as_bytes())), 200);
         assert_eq!(status(&answer(&state, Dialect::Anthropic, ANTHROPIC.as_bytes())), 200);
+        assert_eq!(status(&answer(&state, Dialect::OpenaiResponses, RESPONSES.as_bytes())), 200);
         assert_eq!(status(&answer(&state, Dialect::Gemini, GEMINI.as_bytes())), 200);
+        assert_eq!(status(&answer(&state, Dialect::Cohere, COHERE.as_bytes())), 200);
+        assert_eq!(status(&answer(&state, Dialect::Ollama, OLLAMA.as_bytes())), 200);
         assert_eq!(status(&answer(&state, Dialect::BedrockConverse, BEDROCK.as_bytes())), 200);
     }
 
@@ -487,7 +608,10 @@ mod tests {
             let base = match dialect {
                 Dialect::OpenaiChat => OPENAI,
                 Dialect::Anthropic => ANTHROPIC,
+                Dialect::OpenaiResponses => RESPONSES,
                 Dialect::Gemini => GEMINI,
+                Dialect::Cohere => COHERE,
+                Dialect::Ollama => OLLAMA,
                 Dialect::BedrockConverse => BEDROCK,
             };
             let mut bytes = base.as_bytes().to_vec();

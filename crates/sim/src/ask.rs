@@ -67,13 +67,13 @@ pub(crate) enum Format<'j, 'a> {
 pub(crate) enum Thinking {
     /// Nothing.
     Off,
-    /// So many tokens that are only counted, as OpenAI does, and Gemini without `includeThoughts`.
+    /// So many tokens that are only counted, as OpenAI's chat completions do, and Gemini without `includeThoughts`.
     Counted(u32),
-    /// So many tokens that are shown, as Anthropic does, and Gemini if asked; or only signed.
+    /// So many tokens that are shown, as Anthropic does, and Gemini and OpenAI's responses if asked; or only signed.
     Shown {
         /// How many.
         tokens: u32,
-        /// Whether the text is left out and only its signature sent.
+        /// Whether the text is left out and at most its signature sent.
         omitted: bool,
     },
 }

@@ -1,6 +1,7 @@
 //! Strict reading of request objects: which fields there may be, of which type, and where the first mistake is.
 //!
-//! Says what is wrong and where; how a vendor words it is for `openai`, `anthropic`, `gemini` and `bedrock`.
+//! Says what is wrong and where; how a vendor words it is for `openai`, `anthropic`, `gemini`, `cohere`, `ollama` and
+//! `bedrock`.
 
 use std::fmt::Write as _;
 
@@ -126,6 +127,11 @@ pub(crate) enum Problem {
         message: String,
         /// The vendor's code.
         code: Option<&'static str>,
+    },
+    /// What the value names is not there.
+    NotFound {
+        /// The vendor's words.
+        message: String,
     },
     /// The model is not served.
     NoModel {

@@ -8,15 +8,16 @@ use http::header::{CACHE_CONTROL, CONTENT_LENGTH};
 use stepwell_types::Dialect;
 use tokio::time::Instant;
 
-use crate::answer::{Answer, Call, Deed, Made};
+use crate::answer::{Answer, Call, Deed, Made, ReplyForm};
 use crate::body::{Pace, Progress, ReplyBody, Script, Stall, Tail};
 use crate::gemini::address::{Form, form};
 use crate::head::{json_type, request_id};
-use crate::oracle::Ended;
+use crate::openai::responses;
+use crate::oracle::{Ended, id_text};
 use crate::reply::{Events, Mark};
 use crate::socket::HangUp;
 use crate::state::{Account, Generating};
-use crate::{Fault, anthropic, bedrock, gemini, openai};
+use crate::{Fault, anthropic, bedrock, cohere, gemini, ollama, openai};
 
 impl Call<'_> {
     /// A reply that is not streamed, whole or broken.
@@ -108,13 +109,9 @@ impl Call<'_> {
             Some(Fault::StreamError(after)) => {
                 let after = at(after.unwrap_or_else(|| events.preamble()));
                 events.keep(after);
-                let event = match self.dialect {
-                    Dialect::OpenaiChat => openai::error::overload_event(),
-                    Dialect::Anthropic => anthropic::error::overload_event(&request_id(self.state, self.id)),
-                    Dialect::Gemini => gemini::error::overload_step(form(self.query), after == 0),
-                    Dialect::BedrockConverse => bedrock::error::overload_frame(),
-                };
-                events.insert(after, &event);
+                for (place, event) in (after..).zip(self.overload(made, after)) {
+                    events.insert(place, &event);
+                }
                 tail = Tail::Proper(Ended::CutByFault);
             }
             Some(Fault::Garbage(after)) => {
@@ -124,7 +121,12 @@ impl Call<'_> {
                     Dialect::Anthropic => {
                         b"event: content_block_delta\ndata: {\"garbage\": not json\n\n".to_vec()
                     }
+                    Dialect::OpenaiResponses => {
+                        b"event: response.output_text.delta\ndata: {\"garbage\": not json\n\n".to_vec()
+                    }
                     Dialect::Gemini => gemini::error::garbage_step(form(self.query), after == 0),
+                    Dialect::Cohere => b"event: content-delta\ndata: {\"garbage\": not json\n\n".to_vec(),
+                    Dialect::Ollama => b"{\"garbage\": not json\n".to_vec(),
                     Dialect::BedrockConverse => bedrock::error::garbage_frame(),
                 };
                 events.insert(after, &garbage);
@@ -146,14 +148,33 @@ impl Call<'_> {
         let reasoning = made.reply.tokens.reasoning;
         let script = Script { pace, stall, reasoning, account: Some(account), ..script };
         let kind = match (self.dialect, form(self.query)) {
-            (Dialect::OpenaiChat | Dialect::Anthropic, _) => "text/event-stream; charset=utf-8",
             (Dialect::BedrockConverse, _) => "application/vnd.amazon.eventstream",
-            (Dialect::Gemini, Form::Sse) => "text/event-stream",
+            (Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Anthropic, _) => {
+                "text/event-stream; charset=utf-8"
+            }
+            (Dialect::Gemini, Form::Sse) | (Dialect::Cohere, _) => "text/event-stream",
             (Dialect::Gemini, Form::Array) => json_type(self.dialect),
+            (Dialect::Ollama, _) => "application/x-ndjson",
         };
         let mut response = self.head(200, kind, ReplyBody::Script(Box::new(script)));
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         Answer { wait: made.wait, deed: Deed::Respond(Box::new(response), None) }
+    }
+
+    /// The events that tell of an overload after `sent` others.
+    fn overload(&self, made: &Made<'_>, sent: u32) -> Vec<Vec<u8>> {
+        match made.form {
+            ReplyForm::OpenaiChat(_) => vec![openai::error::overload_event()],
+            ReplyForm::OpenaiResponses(settings) => {
+                let id = id_text(self.dialect, self.state.boot, self.id);
+                responses::stream::overload(&self.responses_head(&id, made.model, settings), sent).into()
+            }
+            ReplyForm::Anthropic => vec![anthropic::error::overload_event(&request_id(self.state, self.id))],
+            ReplyForm::Gemini => vec![gemini::error::overload_step(form(self.query), sent == 0)],
+            ReplyForm::Cohere => vec![cohere::error::overload_event()],
+            ReplyForm::Ollama => vec![ollama::error::line()],
+            ReplyForm::BedrockConverse => vec![bedrock::error::overload_frame()],
+        }
     }
 }
 

@@ -3,16 +3,20 @@
 use stepwell_types::Dialect;
 
 use crate::check::Invalid;
-use crate::{anthropic, bedrock, gemini, keys, openai};
+use crate::{anthropic, bedrock, cohere, gemini, keys, ollama, openai};
 
 /// An error in the dialect of its call.
 pub(crate) enum Failure {
     /// As OpenAI tells it.
-    OpenaiChat(openai::error::Failure),
+    Openai(openai::error::Failure),
     /// As Anthropic tells it.
     Anthropic(anthropic::error::Failure),
     /// As Google tells it.
     Gemini(gemini::error::Failure),
+    /// As Cohere tells it.
+    Cohere(cohere::error::Failure),
+    /// As Ollama tells it.
+    Ollama(ollama::error::Failure),
     /// As AWS tells it.
     BedrockConverse(bedrock::error::Failure),
 }
@@ -21,9 +25,13 @@ impl Failure {
     /// An error of the status's usual type.
     pub(crate) fn new(dialect: Dialect, status: u16, message: impl Into<String>) -> Self {
         match dialect {
-            Dialect::OpenaiChat => Self::OpenaiChat(openai::error::Failure::new(status, message)),
+            Dialect::OpenaiChat | Dialect::OpenaiResponses => {
+                Self::Openai(openai::error::Failure::new(status, message))
+            }
             Dialect::Anthropic => Self::Anthropic(anthropic::error::Failure::new(status, message)),
             Dialect::Gemini => Self::Gemini(gemini::error::Failure::new(status, message)),
+            Dialect::Cohere => Self::Cohere(cohere::error::Failure::new(status, message)),
+            Dialect::Ollama => Self::Ollama(ollama::error::Failure::new(status, message)),
             Dialect::BedrockConverse => Self::BedrockConverse(bedrock::error::Failure::new(status, message)),
         }
     }
@@ -31,9 +39,13 @@ impl Failure {
     /// The error for a key that is not taken.
     pub(crate) fn key(dialect: Dialect, refused: keys::Refused) -> Self {
         match dialect {
-            Dialect::OpenaiChat => Self::OpenaiChat(openai::error::Failure::key(refused)),
+            Dialect::OpenaiChat | Dialect::OpenaiResponses => {
+                Self::Openai(openai::error::Failure::key(refused))
+            }
             Dialect::Anthropic => Self::Anthropic(anthropic::error::Failure::key(refused)),
             Dialect::Gemini => Self::Gemini(gemini::error::Failure::key(refused)),
+            Dialect::Cohere => Self::Cohere(cohere::error::Failure::key(refused)),
+            Dialect::Ollama => Self::Ollama(ollama::error::Failure::key(refused)),
             Dialect::BedrockConverse => Self::BedrockConverse(bedrock::error::Failure::key(refused)),
         }
     }
@@ -41,9 +53,13 @@ impl Failure {
     /// The error for a mistake in a request.
     pub(crate) fn invalid(dialect: Dialect, invalid: &Invalid) -> Self {
         match dialect {
-            Dialect::OpenaiChat => Self::OpenaiChat(openai::error::Failure::invalid(invalid)),
+            Dialect::OpenaiChat | Dialect::OpenaiResponses => {
+                Self::Openai(openai::error::Failure::invalid(invalid))
+            }
             Dialect::Anthropic => Self::Anthropic(anthropic::error::Failure::invalid(invalid)),
             Dialect::Gemini => Self::Gemini(gemini::error::Failure::invalid(invalid)),
+            Dialect::Cohere => Self::Cohere(cohere::error::Failure::invalid(invalid)),
+            Dialect::Ollama => Self::Ollama(ollama::error::Failure::invalid(invalid)),
             Dialect::BedrockConverse => Self::BedrockConverse(bedrock::error::Failure::invalid(invalid)),
         }
     }
@@ -51,20 +67,26 @@ impl Failure {
     /// The error for too many requests. Google tells in it when there may be more; the others have a header for that.
     pub(crate) fn rate_limit(dialect: Dialect, seconds: u32) -> Self {
         match dialect {
-            Dialect::OpenaiChat | Dialect::Anthropic | Dialect::BedrockConverse => {
-                Self::new(dialect, 429, "simulated fault: rate limit reached")
-            }
+            Dialect::OpenaiChat
+            | Dialect::OpenaiResponses
+            | Dialect::Anthropic
+            | Dialect::Cohere
+            | Dialect::Ollama
+            | Dialect::BedrockConverse => Self::new(dialect, 429, "simulated fault: rate limit reached"),
             Dialect::Gemini => Self::Gemini(gemini::error::Failure::rate_limit(seconds)),
         }
     }
 
-    /// Takes another type.
+    /// Takes another type; Cohere's errors have none.
     #[must_use]
     pub(crate) fn kind(self, kind: Option<&str>) -> Self {
         match self {
-            Self::OpenaiChat(failure) => Self::OpenaiChat(failure.kind(kind)),
+            Self::Openai(failure) => Self::Openai(failure.kind(kind)),
             Self::Anthropic(failure) => Self::Anthropic(failure.kind(kind)),
             Self::Gemini(failure) => Self::Gemini(failure.kind(kind)),
+            Self::Cohere(failure) => Self::Cohere(failure),
+            // Its errors have no types.
+            Self::Ollama(failure) => Self::Ollama(failure),
             Self::BedrockConverse(failure) => Self::BedrockConverse(failure.kind(kind)),
         }
     }
@@ -72,9 +94,11 @@ impl Failure {
     /// Its HTTP status.
     pub(crate) fn status(&self) -> u16 {
         match self {
-            Self::OpenaiChat(failure) => failure.status,
+            Self::Openai(failure) => failure.status,
             Self::Anthropic(failure) => failure.status,
             Self::Gemini(failure) => failure.status,
+            Self::Cohere(failure) => failure.status,
+            Self::Ollama(failure) => failure.status,
             Self::BedrockConverse(failure) => failure.status,
         }
     }

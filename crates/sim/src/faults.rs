@@ -14,9 +14,10 @@ use parking_lot::Mutex;
 /// The most scripted faults that wait at once.
 const MAX_SCRIPTED: usize = 10_000;
 
-/// One thing that goes wrong. `N` counts the stream's events of every kind, from its first: OpenAI's role chunk,
-/// Anthropic's `message_start` and `ping`, Bedrock's `messageStart` included; with Gemini every event has content. Where a
-/// reply is not streamed, `N` has no meaning and the reply is split in the middle of its body.
+/// One thing that goes wrong. `N` counts the stream's events of every kind, from its first: OpenAI's role chunk or
+/// `response.created`, Anthropic's `message_start` and `ping`, Cohere's `message-start`, Bedrock's `messageStart` included; with
+/// Gemini every event has content. Where a reply is not streamed, `N` has no meaning and the reply is split in the middle of
+/// its body.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Fault {
     /// `refuse`: the connection is closed (FIN) before a byte of the answer. Billed nothing.
@@ -35,7 +36,7 @@ pub enum Fault {
     /// are in the error's `RetryInfo`. Billed nothing.
     RateLimit(u32),
     /// `stream-error [N]`: a stream breaks off with the dialect's overload error after `N` events, by default before
-    /// its first content. Not streamed: 503 or 529. Billed nothing if no output was sent, else input and that.
+    /// its first content; OpenAI's responses send `error` and then `response.failed`. Not streamed: 503 or 529. Billed nothing if no output was sent, else input and that.
     StreamError(Option<u32>),
     /// `cut N`: the connection is closed after `N` events, without a proper end. Not streamed: after half the body.
     Cut(u32),

@@ -66,6 +66,10 @@ pub(crate) fn reply(ask: &Ask<'_, '_>, knobs: &Knobs<'_>, most: u32, cached: Cac
         maker.reply.finish = finish;
         maker.reply.stop_sequence = None;
     }
+    if ids.dialect == Dialect::Cohere {
+        // Thinking is billed as output, and how much of it there was is not told.
+        maker.reply.tokens.reasoning = 0;
+    }
     maker.reply
 }
 
@@ -153,9 +157,10 @@ impl<'j, 'a> Maker<'_, 'j, 'a> {
             }
             self.spend(tokens.min(self.left));
             let prefix = match ids.dialect {
-                Dialect::OpenaiChat => "call_",
+                Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Ollama => "call_",
                 Dialect::Anthropic => "toolu_",
                 Dialect::Gemini => "function-call-",
+                Dialect::Cohere => "tool_",
                 Dialect::BedrockConverse => "tooluse_",
             };
             let id = format!("{prefix}{:08x}{:012x}{index:03x}", ids.boot, ids.request);
@@ -176,8 +181,12 @@ impl<'j, 'a> Maker<'_, 'j, 'a> {
         text.truncate(length_of_tokens(&text, self.left));
         self.spend(output_tokens(&text));
         self.reply.blocks.push(match dialect {
-            Dialect::OpenaiChat => Block::Refusal(text),
-            Dialect::Anthropic | Dialect::Gemini | Dialect::BedrockConverse => Block::Text(text),
+            Dialect::OpenaiChat | Dialect::OpenaiResponses => Block::Refusal(text),
+            Dialect::Anthropic
+            | Dialect::Gemini
+            | Dialect::Cohere
+            | Dialect::Ollama
+            | Dialect::BedrockConverse => Block::Text(text),
         });
     }
 

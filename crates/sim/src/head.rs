@@ -26,7 +26,8 @@ pub(crate) fn respond(status: u16, kind: &'static str, body: ReplyBody) -> Respo
 pub(crate) fn error_response(state: &State, failure: &Failure, id: u64) -> Response<ReplyBody> {
     let mut body = Vec::new();
     let dialect = match failure {
-        Failure::OpenaiChat(failure) => {
+        // Both of OpenAI's dialects have the same headers.
+        Failure::Openai(failure) => {
             failure.write(&mut body);
             Dialect::OpenaiChat
         }
@@ -37,6 +38,14 @@ pub(crate) fn error_response(state: &State, failure: &Failure, id: u64) -> Respo
         Failure::Gemini(failure) => {
             failure.write(&mut body);
             Dialect::Gemini
+        }
+        Failure::Cohere(failure) => {
+            failure.write(&mut body, &request_id(state, id));
+            Dialect::Cohere
+        }
+        Failure::Ollama(failure) => {
+            failure.write(&mut body);
+            Dialect::Ollama
         }
         Failure::BedrockConverse(failure) => {
             failure.write(&mut body);
@@ -56,8 +65,13 @@ pub(crate) fn error_response(state: &State, failure: &Failure, id: u64) -> Respo
 /// The vendor's content type of JSON.
 pub(crate) fn json_type(dialect: Dialect) -> &'static str {
     match dialect {
-        Dialect::OpenaiChat | Dialect::Anthropic | Dialect::BedrockConverse => "application/json",
+        Dialect::OpenaiChat
+        | Dialect::OpenaiResponses
+        | Dialect::Anthropic
+        | Dialect::Cohere
+        | Dialect::BedrockConverse => "application/json",
         Dialect::Gemini => "application/json; charset=UTF-8",
+        Dialect::Ollama => "application/json; charset=utf-8",
     }
 }
 
@@ -77,7 +91,7 @@ pub(crate) fn identify(headers: &mut HeaderMap, dialect: Dialect, state: &State,
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     };
     match dialect {
-        Dialect::OpenaiChat => {
+        Dialect::OpenaiChat | Dialect::OpenaiResponses => {
             set("openai-version", "2020-10-01");
             set("openai-processing-ms", "1");
             headers.insert(HeaderName::from_static("x-request-id"), value);
@@ -98,6 +112,11 @@ pub(crate) fn identify(headers: &mut HeaderMap, dialect: Dialect, state: &State,
             set("x-content-type-options", "nosniff");
             set("server-timing", "gfet4t7; dur=1");
         }
+        Dialect::Cohere => {
+            headers.insert(HeaderName::from_static("x-debug-trace-id"), value);
+        }
+        // Nor does Ollama.
+        Dialect::Ollama => {}
     }
 }
 
@@ -113,7 +132,7 @@ pub(crate) fn rate_limit_headers(
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     };
     match dialect {
-        Dialect::OpenaiChat => {
+        Dialect::OpenaiChat | Dialect::OpenaiResponses => {
             set("x-ratelimit-limit-requests", "10000");
             set("x-ratelimit-remaining-requests", left);
             set("x-ratelimit-reset-requests", if left == "0" { "1s" } else { "6ms" });
@@ -137,7 +156,7 @@ pub(crate) fn rate_limit_headers(
                 headers.insert(HeaderName::from_static(name), reset.clone());
             }
         }
-        // Google tells no limits.
-        Dialect::Gemini | Dialect::BedrockConverse => {}
+        // Google, Cohere, Ollama and AWS tell no limits.
+        Dialect::Gemini | Dialect::Cohere | Dialect::Ollama | Dialect::BedrockConverse => {}
     }
 }

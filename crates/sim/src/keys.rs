@@ -1,4 +1,4 @@
-//! Whether a request's key is taken: any key is, but one that is `sk-bad` or begins with it.
+//! Whether a request's key is taken: any key is, but one that is `sk-bad` or begins with it. Ollama needs none.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -29,12 +29,13 @@ pub(crate) fn check(dialect: Dialect, headers: &HeaderMap, query: Option<&str>) 
         bearer.and_then(|value| value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("bearer ")));
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let key = match dialect {
-        Dialect::OpenaiChat => bearer,
+        Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Cohere | Dialect::Ollama => bearer,
         Dialect::Anthropic => header("x-api-key").or(bearer),
         Dialect::Gemini => header("x-goog-api-key").or_else(|| parameter(query, "key")),
         Dialect::BedrockConverse => bearer.or_else(|| header("authorization").and_then(signer)),
     };
     match key.map(str::trim) {
+        None | Some("") if dialect == Dialect::Ollama => Ok(()),
         None | Some("") => Err(Refused::Missing),
         Some(key) if key.starts_with("sk-bad") => Err(Refused::Wrong),
         Some(_) => Ok(()),

@@ -124,13 +124,16 @@ fn setting(timing: &mut Timing, name: &str, value: &str) -> Result<(), String> {
 
 fn finish(reason: &str, dialect: Dialect) -> Result<Finish, String> {
     match (dialect, reason) {
-        (Dialect::OpenaiChat, "stop")
+        (Dialect::OpenaiChat | Dialect::Ollama, "stop")
+        | (Dialect::OpenaiResponses, "completed")
         | (Dialect::Anthropic | Dialect::BedrockConverse, "end_turn")
-        | (Dialect::Gemini, "STOP") => Ok(Finish::Stop),
-        (Dialect::OpenaiChat, "length")
+        | (Dialect::Gemini, "STOP")
+        | (Dialect::Cohere, "COMPLETE") => Ok(Finish::Stop),
+        (Dialect::OpenaiChat | Dialect::Ollama, "length")
+        | (Dialect::OpenaiResponses, "max_output_tokens")
         | (Dialect::Anthropic | Dialect::BedrockConverse, "max_tokens")
-        | (Dialect::Gemini, "MAX_TOKENS") => Ok(Finish::Length),
-        (Dialect::OpenaiChat, "content_filter")
+        | (Dialect::Gemini | Dialect::Cohere, "MAX_TOKENS") => Ok(Finish::Length),
+        (Dialect::OpenaiChat | Dialect::OpenaiResponses, "content_filter")
         | (Dialect::Gemini, "SAFETY")
         | (Dialect::BedrockConverse, "content_filtered") => Ok(Finish::ContentFilter),
         (Dialect::Anthropic, "pause_turn") => Ok(Finish::Pause),

@@ -12,12 +12,13 @@
 //! | `[[sim:tokens=50 ttft-ms=20 tps=100 event-ms=10]]` | length and pace, see [`Timing`] (`x-sim-tokens`, `x-sim-ttft-ms`, `x-sim-tps`, `x-sim-event-ms`) |
 //! | `[[fault:cut 5]]` | something goes wrong, see [`Fault`] (`x-sim-fault`) |
 //! | `[[refuse]]` | the model refuses; in Gemini's dialect the prompt is blocked |
-//! | `[[finish:REASON]]` | the reply ends for a reason of the dialect's: `content_filter`, `pause_turn`, `SAFETY`, … |
+//! | `[[finish:REASON]]` | the reply ends for a reason of the dialect's: `content_filter`, `max_output_tokens`, `pause_turn`, `SAFETY`, … |
 //! | `[[redacted-thinking]]` | Anthropic's thinking comes redacted |
 //!
 //! A tool that the last user text names is called, several at once if it names several; results of tools are quoted.
-//! OpenAI's dialect is at `/v1/chat/completions`, Anthropic's at `/v1/messages`, Gemini's under `/v1beta/models` and `/v1/models`,
-//! Bedrock's under `/model`.
+//! OpenAI's dialects are at `/v1/chat/completions` and `/v1/responses`, Anthropic's at `/v1/messages`, Gemini's under
+//! `/v1beta/models` and `/v1/models`, Cohere's at `/v2/chat`, Bedrock's under `/model`, Ollama's at `/api/chat`, which needs no
+//! key.
 //! Any key is taken but one that begins with `sk-bad`. The endpoints under `/sim` need none: `GET /sim` (models, prices),
 //! `GET|DELETE /sim/oracle`, `GET|POST|DELETE /sim/faults`, `POST /sim/refuse?ms=N`.
 //!
@@ -37,6 +38,7 @@ mod ask;
 mod bedrock;
 mod body;
 mod check;
+mod cohere;
 mod control;
 mod delivery;
 mod error;
@@ -48,6 +50,7 @@ mod head;
 mod json;
 mod keys;
 mod knobs;
+mod ollama;
 mod openai;
 mod options;
 mod oracle;

@@ -44,7 +44,7 @@ pub struct OracleEntry {
     pub seq: u64,
     /// When it ended.
     pub ended_at: Timestamp,
-    /// The id in the reply's body: `chatcmpl-...`, `msg_...`, or a bare one with Gemini.
+    /// The id in the reply's body: `chatcmpl-...`, `resp_...`, `msg_...`, or a bare one with Gemini; Ollama's has none.
     pub id: String,
     /// The client's `x-request-id`, its first 128 bytes.
     pub request_id: Option<String>,
@@ -207,9 +207,10 @@ pub(crate) struct Row {
 pub(crate) fn id_text(dialect: Dialect, boot: u32, id: u64) -> String {
     let prefix = match dialect {
         Dialect::OpenaiChat => "chatcmpl-",
+        Dialect::OpenaiResponses => "resp_",
         Dialect::Anthropic => "msg_",
-        // Bedrock's replies have none.
-        Dialect::Gemini | Dialect::BedrockConverse => "",
+        // The replies of Ollama and of Bedrock have no id: this one is the account's alone.
+        Dialect::Gemini | Dialect::Cohere | Dialect::Ollama | Dialect::BedrockConverse => "",
     };
     format!("{prefix}{boot:08x}{id:016x}")
 }

@@ -68,8 +68,10 @@ fn endpoint(method: &Method, path: &str) -> Option<Endpoint> {
         return None;
     }
     match path {
-        "/v1/chat/completions" | "/v1/messages" => Some(Endpoint::Chat),
-        "/v1/messages/count_tokens" => Some(Endpoint::CountTokens),
+        "/v1/chat/completions" | "/v1/messages" | "/v1/responses" | "/v2/chat" | "/api/chat" => {
+            Some(Endpoint::Chat)
+        }
+        "/v1/messages/count_tokens" | "/v1/responses/input_tokens" => Some(Endpoint::CountTokens),
         _ if bedrock::address::Address::read(path).is_some() => Some(Endpoint::Chat),
         _ => Address::read(path).map(|address| address.action.endpoint()),
     }
@@ -107,6 +109,12 @@ fn dialect(path: &str, headers: &HeaderMap) -> Dialect {
         || headers.contains_key("x-goog-api-key") && path.starts_with("/v1/models")
     {
         Dialect::Gemini
+    } else if path == "/v1/responses" || path.starts_with("/v1/responses/") {
+        Dialect::OpenaiResponses
+    } else if path.starts_with("/v2/") || is_of_coheres_sdk(headers) && path.starts_with("/v1/models") {
+        Dialect::Cohere
+    } else if path.starts_with("/api/") {
+        Dialect::Ollama
     } else if path.starts_with("/v1/messages")
         || headers.contains_key("anthropic-version") && path != "/v1/chat/completions"
     {
@@ -114,6 +122,11 @@ fn dialect(path: &str, headers: &HeaderMap) -> Dialect {
     } else {
         Dialect::OpenaiChat
     }
+}
+
+/// Whether the client is an SDK of Cohere's, which says so.
+fn is_of_coheres_sdk(headers: &HeaderMap) -> bool {
+    headers.get("x-fern-sdk-name").is_some_and(|name| name.as_bytes().starts_with(b"cohere"))
 }
 
 enum Unread {
@@ -150,9 +163,12 @@ async fn read(mut body: Incoming, most: usize) -> Result<Bytes, Unread> {
 
 fn too_large(state: &State, dialect: Dialect) -> Response<ReplyBody> {
     let failure = match dialect {
-        Dialect::OpenaiChat | Dialect::Anthropic | Dialect::BedrockConverse => {
-            Failure::new(dialect, 413, "Request exceeds the maximum size")
-        }
+        Dialect::OpenaiChat
+        | Dialect::OpenaiResponses
+        | Dialect::Anthropic
+        | Dialect::Cohere
+        | Dialect::Ollama
+        | Dialect::BedrockConverse => Failure::new(dialect, 413, "Request exceeds the maximum size"),
         Dialect::Gemini => {
             let most = state.options.max_body_bytes;
             Failure::new(dialect, 400, format!("Request payload size exceeds the limit: {most} bytes."))
@@ -161,7 +177,7 @@ fn too_large(state: &State, dialect: Dialect) -> Response<ReplyBody> {
     head::error_response(state, &failure, state.next_id())
 }
 
-/// `GET /v1/models` and `GET /v1/models/NAME`, or `/v1beta` with Gemini; for everything else there is nothing here.
+/// `GET /v1/models` and `GET /v1/models/NAME`, or `/v1beta` with Gemini, or `GET /api/tags` with Ollama; for everything else there is nothing here.
 fn models(
     state: &State,
     dialect: Dialect,
@@ -170,9 +186,12 @@ fn models(
     key: Result<(), keys::Refused>,
 ) -> Response<ReplyBody> {
     let fail = |failure: Failure| head::error_response(state, &failure, state.next_id());
-    let rest =
-        address::behind_models(path).filter(|_| dialect == Dialect::Gemini || path.starts_with("/v1/"));
-    let rest = rest.or_else(|| path.strip_prefix(bedrock::address::MODELS));
+    let rest = match dialect {
+        Dialect::Ollama => path.strip_prefix("/api/tags").filter(|rest| rest.is_empty()),
+        _ => address::behind_models(path)
+            .filter(|_| dialect == Dialect::Gemini || path.starts_with("/v1/"))
+            .or_else(|| path.strip_prefix(bedrock::address::MODELS)),
+    };
     let name = rest.and_then(|rest| rest.strip_prefix('/'));
     let of_models = rest.is_some() && endpoint(&Method::POST, path).is_none();
     if !of_models && endpoint(&Method::POST, path).is_none() {
@@ -197,9 +216,9 @@ fn models(
 
 fn list(out: &mut Vec<u8>, state: &State, dialect: Dialect) {
     let before: &[u8] = match dialect {
-        Dialect::OpenaiChat => b"{\"object\":\"list\",\"data\":[",
+        Dialect::OpenaiChat | Dialect::OpenaiResponses => b"{\"object\":\"list\",\"data\":[",
         Dialect::Anthropic => b"{\"data\":[",
-        Dialect::Gemini => b"{\"models\":[",
+        Dialect::Gemini | Dialect::Cohere | Dialect::Ollama => b"{\"models\":[",
         Dialect::BedrockConverse => b"{\"modelSummaries\":[",
     };
     out.extend_from_slice(before);
@@ -223,7 +242,7 @@ fn list(out: &mut Vec<u8>, state: &State, dialect: Dialect) {
 
 fn write_model(out: &mut Vec<u8>, dialect: Dialect, model: &crate::ModelOptions) {
     match dialect {
-        Dialect::OpenaiChat => {
+        Dialect::OpenaiChat | Dialect::OpenaiResponses => {
             out.extend_from_slice(b"{\"id\":");
             string(out, &model.name);
             out.extend_from_slice(
@@ -265,6 +284,27 @@ fn write_model(out: &mut Vec<u8>, dialect: Dialect, model: &crate::ModelOptions)
             out.extend_from_slice(
                 b",\"supportedGenerationMethods\":[\"generateContent\",\"countTokens\"],\"temperature\":1,\
                 \"topP\":0.95,\"topK\":64,\"maxTemperature\":2,\"thinking\":true}",
+            );
+        }
+        // https://docs.cohere.com/reference/get-model
+        Dialect::Cohere => {
+            out.extend_from_slice(b"{\"name\":");
+            string(out, &model.name);
+            out.extend_from_slice(b",\"endpoints\":[\"chat\"],\"finetuned\":false,\"context_length\":");
+            integer(out, model.context_tokens);
+            out.extend_from_slice(b",\"default_endpoints\":[]}");
+        }
+        // https://docs.ollama.com/api/tags
+        Dialect::Ollama => {
+            for name in [&b"{\"name\":"[..], b",\"model\":"] {
+                out.extend_from_slice(name);
+                string(out, &model.name);
+            }
+            out.extend_from_slice(
+                b",\"modified_at\":\"2026-01-01T00:00:00Z\",\"size\":2019393189,\"digest\":\
+                \"a80c4f17acd55265feec403c7aef86be0c25983ab279d83f3bcd3abbcb5b8b72\",\"details\":{\"parent_model\":\"\",\
+                \"format\":\"gguf\",\"family\":\"simulated\",\"families\":[\"simulated\"],\"parameter_size\":\"3.2B\",\
+                \"quantization_level\":\"Q4_K_M\"}}",
             );
         }
     }

@@ -16,13 +16,27 @@ pub enum Dialect {
     Anthropic,
     /// Google's `generateContent`.
     Gemini,
+    /// OpenAI responses.
+    OpenaiResponses,
+    /// Cohere's chat, version 2.
+    Cohere,
+    /// Ollama's own chat.
+    Ollama,
     /// Amazon Bedrock's Converse.
     BedrockConverse,
 }
 
 impl Dialect {
     /// Every dialect, in the order of their declaration.
-    pub const ALL: [Self; 4] = [Self::OpenaiChat, Self::Anthropic, Self::Gemini, Self::BedrockConverse];
+    pub const ALL: [Self; 7] = [
+        Self::OpenaiChat,
+        Self::Anthropic,
+        Self::Gemini,
+        Self::OpenaiResponses,
+        Self::Cohere,
+        Self::Ollama,
+        Self::BedrockConverse,
+    ];
 
     /// Its name in config, metrics and records.
     pub const fn as_str(self) -> &'static str {
@@ -30,6 +44,9 @@ impl Dialect {
             Self::OpenaiChat => "openai_chat",
             Self::Anthropic => "anthropic",
             Self::Gemini => "gemini",
+            Self::OpenaiResponses => "openai_responses",
+            Self::Cohere => "cohere",
+            Self::Ollama => "ollama",
             Self::BedrockConverse => "bedrock_converse",
         }
     }

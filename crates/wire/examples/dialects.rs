@@ -17,6 +17,9 @@ fn main() {
         (Dialect::OpenaiChat, Dialect::Anthropic),
         (Dialect::Anthropic, Dialect::OpenaiChat),
         (Dialect::Gemini, Dialect::OpenaiChat),
+        (Dialect::OpenaiResponses, Dialect::OpenaiChat),
+        (Dialect::Cohere, Dialect::OpenaiChat),
+        (Dialect::Ollama, Dialect::OpenaiChat),
         (Dialect::BedrockConverse, Dialect::OpenaiChat),
     ] {
         println!("{dialect}");
@@ -82,6 +85,8 @@ fn per_event(name: &str, events: usize, chunks: &[Bytes], pipe: impl Fn() -> Box
             black_box(pipe.push(chunk.clone(), &mut out).is_ok());
             out.clear();
         }
+        pipe.end(&mut out);
+        out.clear();
         assert!(pipe.facts().terminal, "{name}: {:?}", pipe.facts());
     };
     run();
@@ -107,8 +112,17 @@ fn request(dialect: Dialect) -> String {
         Dialect::Anthropic => format!(
             r#"{{"model":"chat","max_tokens":256,"system":"Answer in one line.","messages":[{{"role":"user","content":"{WORDS}"}}],"temperature":0.5,"metadata":{{"user_id":"u-1"}}}}"#
         ),
+        Dialect::OpenaiResponses => format!(
+            r#"{{"model":"chat","instructions":"Answer in one line.","input":[{{"role":"user","content":"{WORDS}"}}],"temperature":0.5,"max_output_tokens":256,"user":"u-1"}}"#
+        ),
         Dialect::Gemini => format!(
             r#"{{"systemInstruction":{{"parts":[{{"text":"Answer in one line."}}]}},"contents":[{{"role":"user","parts":[{{"text":"{WORDS}"}}]}}],"generationConfig":{{"temperature":0.5,"maxOutputTokens":256}}}}"#
+        ),
+        Dialect::Cohere => format!(
+            r#"{{"model":"chat","messages":[{{"role":"system","content":"Answer in one line."}},{{"role":"user","content":"{WORDS}"}}],"temperature":0.5,"max_tokens":256}}"#
+        ),
+        Dialect::Ollama => format!(
+            r#"{{"model":"chat","messages":[{{"role":"system","content":"Answer in one line."}},{{"role":"user","content":"{WORDS}"}}],"options":{{"temperature":0.5,"num_predict":256}}}}"#
         ),
     }
 }
@@ -124,8 +138,17 @@ fn reply(dialect: Dialect) -> String {
         Dialect::Anthropic => format!(
             r#"{{"id":"msg_1","type":"message","role":"assistant","model":"claude-haiku-4-5","content":[{{"type":"text","text":"{WORDS}"}}],"stop_reason":"end_turn","stop_sequence":null,"usage":{{"input_tokens":60,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":45}}}}"#
         ),
+        Dialect::OpenaiResponses => format!(
+            r#"{{"id":"resp_1","object":"response","created_at":1700000000,"status":"completed","error":null,"incomplete_details":null,"instructions":null,"metadata":{{}},"model":"gpt-5-mini","output":[{{"id":"msg_1","type":"message","status":"completed","role":"assistant","content":[{{"type":"output_text","annotations":[],"logprobs":[],"text":"{WORDS}"}}]}}],"parallel_tool_calls":true,"temperature":1.0,"tool_choice":"auto","tools":[],"top_p":1.0,"usage":{{"input_tokens":60,"input_tokens_details":{{"cached_tokens":0,"cache_write_tokens":0}},"output_tokens":45,"output_tokens_details":{{"reasoning_tokens":0}},"total_tokens":105}}}}"#
+        ),
         Dialect::Gemini => format!(
             r#"{{"candidates":[{{"content":{{"parts":[{{"text":"{WORDS}"}}],"role":"model"}},"finishReason":"STOP","index":0}}],"usageMetadata":{{"promptTokenCount":60,"candidatesTokenCount":45,"totalTokenCount":105}},"modelVersion":"gemini-3-flash","responseId":"r-1"}}"#
+        ),
+        Dialect::Cohere => format!(
+            r#"{{"id":"c14c80c3-18eb-4519-9460-6c92edd8cfb4","finish_reason":"COMPLETE","message":{{"role":"assistant","content":[{{"type":"text","text":"{WORDS}"}}]}},"usage":{{"billed_units":{{"input_tokens":60,"output_tokens":45}},"tokens":{{"input_tokens":555,"output_tokens":45}}}}}}"#
+        ),
+        Dialect::Ollama => format!(
+            r#"{{"model":"qwen3","created_at":"2026-11-21T08:00:00.184789Z","message":{{"role":"assistant","content":"{WORDS}"}},"done":true,"done_reason":"stop","total_duration":1816447375,"load_duration":41295167,"prompt_eval_count":60,"prompt_eval_duration":24573166,"eval_count":45,"eval_duration":115959084}}"#
         ),
     }
 }
@@ -165,6 +188,28 @@ fn stream(dialect: Dialect) -> Vec<String> {
             events.push("data: [DONE]\n\n".to_owned());
             events
         }
+        Dialect::OpenaiResponses => {
+            let event = |kind: &str, rest: &str| {
+                format!("event: {kind}\ndata: {{\"type\":\"{kind}\",\"sequence_number\":1{rest}}}\n\n")
+            };
+            let response = |status: &str, usage: &str| {
+                format!(
+                    r#","response":{{"id":"resp_1","object":"response","created_at":1700000000,"status":"{status}","model":"gpt-5-mini","output":[],"usage":{usage}}}"#
+                )
+            };
+            let at = r#","item_id":"msg_1","output_index":0,"content_index":0"#;
+            let item = r#","output_index":0,"item":{"id":"msg_1","type":"message","status":"in_progress","role":"assistant","content":[]}"#;
+            let mut events = vec![
+                event("response.created", &response("in_progress", "null")),
+                event("response.output_item.added", item),
+            ];
+            let delta = format!(r#"{at},"delta":" water","logprobs":[]"#);
+            events.extend((0..EVENTS).map(|_| event("response.output_text.delta", &delta)));
+            events.push(event("response.output_item.done", item));
+            let usage = r#"{"input_tokens":60,"output_tokens":200,"total_tokens":260}"#;
+            events.push(event("response.completed", &response("completed", usage)));
+            events
+        }
         Dialect::Anthropic => {
             let event =
                 |kind: &str, rest: &str| format!("event: {kind}\ndata: {{\"type\":\"{kind}\"{rest}}}\n\n");
@@ -194,6 +239,35 @@ fn stream(dialect: Dialect) -> Vec<String> {
             let mut events: Vec<_> = (0..EVENTS).map(|_| step(" water", "")).collect();
             events.push(step("", r#","finishReason":"STOP""#));
             events
+        }
+        Dialect::Cohere => {
+            let event =
+                |kind: &str, rest: &str| format!("event: {kind}\ndata: {{\"type\":\"{kind}\"{rest}}}\n\n");
+            let mut events = vec![
+                event("message-start", r#","id":"c14c80c3","delta":{"message":{"role":"assistant"}}"#),
+                event(
+                    "content-start",
+                    r#","index":0,"delta":{"message":{"content":{"type":"text","text":""}}}"#,
+                ),
+            ];
+            let delta = r#","index":0,"delta":{"message":{"content":{"text":" water"}}}"#;
+            events.extend((0..EVENTS).map(|_| event("content-delta", delta)));
+            events.push(event("content-end", r#","index":0"#));
+            events.push(event(
+                "message-end",
+                r#","delta":{"finish_reason":"COMPLETE","usage":{"billed_units":{"input_tokens":60,"output_tokens":200}}}"#,
+            ));
+            events
+        }
+        Dialect::Ollama => {
+            let line = |text: &str, rest: &str| {
+                format!(
+                    r#"{{"model":"qwen3","created_at":"2026-11-21T08:00:00.184789Z","message":{{"role":"assistant","content":"{text}"}},"done":{rest}}}"#
+                ) + "\n"
+            };
+            let mut lines: Vec<_> = (0..EVENTS).map(|_| line(" water", "false")).collect();
+            lines.push(line("", r#"true,"done_reason":"stop","prompt_eval_count":60,"eval_count":200"#));
+            lines
         }
     }
 }

@@ -8,7 +8,10 @@ use stepwell_types::{CallId, Dialect, Failure, Finish, Usage};
 use crate::chat::{Chat, Reply};
 use crate::framing::Framing;
 use crate::stream::{StreamReader, StreamWriter};
-use crate::{Error, Losses, Pipe, UpstreamError, anthropic, bedrock_converse, gemini, openai_chat};
+use crate::{
+    Error, Losses, Pipe, UpstreamError, anthropic, bedrock_converse, cohere, gemini, ollama, openai_chat,
+    openai_responses,
+};
 
 /// What the gateway must know of a request before it is sent on, found by a scan of the body's top level.
 /// Everything else stays bytes.
@@ -72,6 +75,9 @@ pub struct Quirks {
     pub thinking_by_budget: bool,
     /// The model wants a signature with each call of a tool that is sent back (Gemini from 3 on).
     pub signed_calls: bool,
+    /// The model stands in the request's path, and in its place the body has this version of the API (Claude at Google's
+    /// Vertex AI). <https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai>
+    pub version_in_body: Option<&'static str>,
     /// The model refuses `temperature`, `top_p` and `top_k` (Claude from Opus 4.7 on): they become losses.
     pub no_sampling: bool,
     /// The model is Claude: where its host's dialect has a place for a model's own fields, it takes Anthropic's there.
@@ -182,6 +188,9 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::OpenaiChat => &openai_chat::OpenaiChat,
         Dialect::Anthropic => &anthropic::Anthropic,
         Dialect::Gemini => &gemini::Gemini,
+        Dialect::OpenaiResponses => &openai_responses::OpenaiResponses,
+        Dialect::Cohere => &cohere::Cohere,
+        Dialect::Ollama => &ollama::Ollama,
         Dialect::BedrockConverse => &bedrock_converse::BedrockConverse,
     }
 }

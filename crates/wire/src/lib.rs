@@ -10,10 +10,14 @@
 mod anthropic;
 mod bedrock_converse;
 mod codec;
+mod cohere;
 mod error;
 mod gemini;
 mod losses;
+mod ollama;
+mod openai;
 mod openai_chat;
+mod openai_responses;
 mod pipe;
 mod tap;
 
@@ -25,4 +29,4 @@ pub mod stream;
 pub use codec::{Asked, Codec, Edits, Head, Listing, Quirks, ReplyFacts, Written, codec};
 pub use error::{Error, UpstreamError};
 pub use losses::Losses;
-pub use pipe::{Facts, Fault, Pipe, translate};
+pub use pipe::{Defaults, Facts, Fault, Pipe, translate, translate_with};

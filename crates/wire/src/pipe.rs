@@ -1,5 +1,6 @@
 //! A stream on its way through: bytes in, bytes out, and what was learned from them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -62,13 +63,28 @@ pub trait Pipe: Send {
     fn facts(&self) -> &Facts;
 }
 
+/// What a client is told where the provider's dialect does not say it: Ollama's replies have no id, and Cohere's name no model.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Defaults {
+    /// The reply's id.
+    pub id: Option<Arc<str>>,
+    /// The model that answers.
+    pub model: Option<Arc<str>>,
+}
+
 /// A pipe from one dialect to the one that `writer` writes.
 pub fn translate(from: &dyn Codec, writer: Box<dyn StreamWriter>) -> Box<dyn Pipe> {
+    translate_with(from, writer, Defaults::default())
+}
+
+/// The same with defaults, which are for the client only: what is learned of the stream is without them.
+pub fn translate_with(from: &dyn Codec, writer: Box<dyn StreamWriter>, defaults: Defaults) -> Box<dyn Pipe> {
     let (splitter, reader, facts) = (Splitter::new(from.framing()), from.stream_reader(), Facts::default());
-    Box::new(Translation { splitter, reader, writer, facts, broken: false })
+    Box::new(Translation { defaults, splitter, reader, writer, facts, broken: false })
 }
 
 struct Translation {
+    defaults: Defaults,
     splitter: Splitter,
     reader: Box<dyn StreamReader>,
     writer: Box<dyn StreamWriter>,
@@ -78,7 +94,7 @@ struct Translation {
 
 impl Pipe for Translation {
     fn push(&mut self, bytes: Bytes, out: &mut Vec<Bytes>) -> Result<(), Fault> {
-        let Self { splitter, reader, writer, facts, broken } = self;
+        let Self { defaults, splitter, reader, writer, facts, broken } = self;
         facts.bytes += bytes.len() as u64;
         if *broken || facts.terminal || facts.error.is_some() {
             return Ok(());
@@ -90,7 +106,7 @@ impl Pipe for Translation {
             }
             reader.push(&event, &mut |event| {
                 facts.learn(&event);
-                writer.push(&event, &mut written);
+                writer.push(&defaults.fill(event), &mut written);
             })?;
             if writer.held() > EVENT_LIMIT { Err(Fault::TooLarge) } else { Ok(()) }
         });
@@ -106,7 +122,7 @@ impl Pipe for Translation {
     }
 
     fn end(&mut self, out: &mut Vec<Bytes>) {
-        let Self { splitter, reader, writer, facts, broken } = self;
+        let Self { defaults: _, splitter, reader, writer, facts, broken } = self;
         if *broken || facts.terminal || facts.error.is_some() || splitter.is_within() {
             return;
         }
@@ -123,6 +139,20 @@ impl Pipe for Translation {
 
     fn facts(&self) -> &Facts {
         &self.facts
+    }
+}
+
+impl Defaults {
+    /// The event, with what it does not say where it begins a reply.
+    fn fill<'e>(&'e self, event: Event<'e>) -> Event<'e> {
+        match event {
+            Event::Start { id, model, usage } => Event::Start {
+                id: id.or(self.id.as_deref().map(Cow::Borrowed)),
+                model: model.or(self.model.as_deref().map(Cow::Borrowed)),
+                usage,
+            },
+            event => event,
+        }
     }
 }
 

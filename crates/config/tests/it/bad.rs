@@ -46,9 +46,10 @@ url = "redis://cache:6379"
 [auth]
 mode = "keys"
 secret = "env:SECRET"
-[providers.vertex]
-kind = "vertex"
-project = "wells"
+[providers.bedrock]
+kind = "bedrock"
+region = "eu-west-1"
+access_key_id = "AKIAIOSFODNN7EXAMPLE"
 [routes.chat]
 strategy = "cheapest"
 targets = ["openai/gpt-5-mini"]
@@ -386,6 +387,20 @@ fn a_report_has_a_bound_and_says_what_it_leaves_out() {
     let problems = read(&lines.concat()).unwrap_err();
     assert_eq!(problems.len(), 101);
     assert_eq!(problems.last().unwrap().message, "150 more problems are not shown");
+}
+
+#[test]
+fn more_warnings_than_a_report_shows_do_not_refuse_the_file() {
+    let provider = |number| {
+        format!(
+            "[providers.p{number}]\nkind = \"openai-compatible\"\nbase_url = \"http://127.0.0.1:1/v1\"\n\
+             api_key = \"literal:x\"\n"
+        )
+    };
+    let text: String = (0..250).map(provider).collect();
+    let loaded = read(&text).unwrap();
+    assert_eq!(loaded.warnings.len(), 101);
+    assert_eq!(loaded.warnings.last().unwrap().message, "150 more problems are not shown");
 }
 
 #[test]

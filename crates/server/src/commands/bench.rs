@@ -34,7 +34,10 @@ fn options(args: &BenchArgs) -> Result<LoadOptions, Failure> {
     let dialect = match args.dialect {
         BenchDialect::OpenaiChat => Dialect::OpenaiChat,
         BenchDialect::Anthropic => Dialect::Anthropic,
+        BenchDialect::OpenaiResponses => Dialect::OpenaiResponses,
         BenchDialect::Gemini => Dialect::Gemini,
+        BenchDialect::Cohere => Dialect::Cohere,
+        BenchDialect::Ollama => Dialect::Ollama,
         BenchDialect::BedrockConverse => Dialect::BedrockConverse,
     };
     let mut options = LoadOptions::new(args.url.clone(), dialect, args.model.clone());

@@ -7,6 +7,8 @@ use crate::harness::{Simulator, Stepwell, call_of};
 use crate::harness_client::{get, headers_of, question, send};
 
 const ANTHROPIC: &[(&str, &str)] = &[("anthropic-version", "2023-06-01")];
+/// By this an SDK of Cohere's is known: its paths of models are others' too.
+const COHERE: &[(&str, &str)] = &[("x-fern-sdk-name", "cohere")];
 
 async fn start() -> (Simulator, Stepwell) {
     let sim = Simulator::start().await;
@@ -40,6 +42,31 @@ async fn models_are_listed_in_the_shape_of_the_client_s_dialect_routes_first() {
     for model in anthropic["data"].as_array().unwrap() {
         assert_eq!(model["type"], "model");
         assert!(model["display_name"].is_string() && model["created_at"].is_string(), "{model}");
+    }
+    let cohere = send(stepwell.api, "GET", "/v1/models", COHERE, "").await.json();
+    let named: Vec<&str> =
+        cohere["models"].as_array().unwrap().iter().map(|model| model["name"].as_str().unwrap()).collect();
+    assert_eq!(named, names);
+    assert_eq!(cohere["models"][0]["endpoints"], json!(["chat"]));
+}
+
+#[tokio::test]
+async fn ollama_s_clients_find_the_models_at_their_own_path() {
+    let (_sim, stepwell) = start().await;
+    let list = get(stepwell.api, "/api/tags").await.json();
+    let models = list["models"].as_array().unwrap();
+    assert_eq!((&models[0]["model"], &models[0]["name"]), (&json!("chat"), &json!("chat")));
+    assert!(models.iter().any(|model| model["model"] == "oll/small"), "{list}");
+    for model in models {
+        assert!(model["modified_at"].is_string() && model["size"].is_u64(), "{model}");
+        assert!(model["details"]["family"].is_string(), "{model}");
+    }
+    for (method, path, status) in
+        [("POST", "/api/tags", 405), ("GET", "/api/chat", 405), ("POST", "/api/generate", 404)]
+    {
+        let reply = send(stepwell.api, method, path, &[], "").await;
+        assert_eq!(reply.status, status, "{method} {path}");
+        assert!(reply.json()["error"].is_string(), "in Ollama's form: {}", reply.text());
     }
 }
 

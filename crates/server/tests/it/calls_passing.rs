@@ -117,6 +117,86 @@ async fn an_anthropic_stream_passes_byte_for_byte_with_events_nobody_knows() {
     assert_eq!(sent["stream_options"], Value::Null, "nothing is added for a provider that needs nothing");
 }
 
+const ODD_OLLAMA: &str = r#"{"done":true , "message":{"role":"assistant","content":"Well.","odd":[1.0]},"model":"m",
+    "prompt_eval_count":3,"eval_count":2,"done_reason":"stop","total_duration":1}"#;
+
+/// A stream of Ollama's, with a field nobody knows and a line end nobody needs.
+const OLLAMA_LINES: &str = "{\"model\":\"m\",\"message\":{\"role\":\"assistant\",\"content\":\"We\"},\"odd\": 1.50,\"done\":false}\r\n\n\
+    {\"done\":true, \"done_reason\":\"stop\",\"prompt_eval_count\":3,\"eval_count\":2}\n";
+
+#[tokio::test]
+async fn a_request_reaches_ollama_byte_for_byte_with_its_context_and_a_stream_is_asked_for_by_silence() {
+    let client = Dialect::Ollama;
+    let request = "{ \"options\":{\"num_ctx\": 8192,\"odd\":1e2},\"model\":\"MODEL\" ,\"keep_alive\":-1,STREAM\
+        \"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"unheard_of\":{\"a\":[1,{}]}}";
+    for (said, answer) in [("\"stream\":false,", ODD_OLLAMA), ("", OLLAMA_LINES)] {
+        let streamed = said.is_empty();
+        let scripted =
+            if streamed { Scripted::lines(answer).await } else { Scripted::json("", answer).await };
+        let stepwell = before(&scripted, "ollama").await;
+        let request = request.replace("STREAM", said);
+        let body = request.replace("MODEL", "p/llama3.2:latest");
+        let reply = send(stepwell.api, "POST", path_of(client), headers_of(client), body).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        assert_eq!(scripted.only().text(), request.replace("MODEL", "llama3.2:latest"));
+        assert!(scripted.only().head.starts_with("POST /api/chat HTTP/1.1"), "{}", scripted.only().head);
+        assert_eq!(reply.text(), answer, "and the reply comes back byte for byte");
+        let kind = if streamed { "application/x-ndjson" } else { "application/json" };
+        assert_eq!(reply.header("content-type"), Some(kind));
+        let record = stepwell.record(&call_of(&reply)).await;
+        let attempt = &record["attempts"][0];
+        assert_eq!((&attempt["input_tokens"], &attempt["output_tokens"]), (&json!(3), &json!(2)));
+        assert_eq!((&record["streamed"], &attempt["dialect"]), (&json!(streamed), &json!("ollama")));
+    }
+}
+
+#[tokio::test]
+async fn a_prompt_that_ollama_did_not_meter_is_estimated_and_not_free() {
+    let answer = ODD_OLLAMA.replace("\"prompt_eval_count\":3,", "");
+    let scripted = Scripted::json("", &answer).await;
+    let rest = provider("p", "ollama", scripted.address, "prices.m = { input = 1, output = 1 }");
+    let stepwell = Stepwell::start("", &rest).await;
+    let client = Dialect::Ollama;
+    let reply = ask(stepwell.api, client, &[], &question(client, "p/m", false, "x")).await;
+    assert_eq!(reply.text(), answer);
+    let record = stepwell.record(&call_of(&reply)).await;
+    let attempt = &record["attempts"][0];
+    assert_eq!(
+        (&attempt["usage_source"], &attempt["cost_status"]),
+        (&json!("estimate"), &json!("estimated"))
+    );
+    assert_ne!(attempt["cost_usd"], "0.000000000", "{attempt:#}");
+}
+
+#[tokio::test]
+async fn a_model_is_loaded_in_one_piece_and_costs_nothing() {
+    let answer =
+        r#"{"model":"m","message":{"role":"assistant","content":""},"done_reason":"load","done":true}"#;
+    let scripted = Scripted::json("", answer).await;
+    let rest = provider("p", "ollama", scripted.address, "prices.m = { input = 1, output = 1 }");
+    let stepwell = Stepwell::start("", &rest).await;
+    let headers = headers_of(Dialect::Ollama);
+    let reply = send(stepwell.api, "POST", "/api/chat", headers, r#"{"model":"p/m"}"#).await;
+    assert_eq!((reply.status, reply.text().as_str()), (200, answer));
+    assert_eq!(scripted.only().text(), r#"{"model":"m"}"#);
+    assert_eq!(stepwell.record(&call_of(&reply)).await["cost_usd"], "0.000000000");
+}
+
+#[tokio::test]
+async fn ollama_s_copy_of_openai_s_api_is_spoken_where_config_says_so() {
+    let client = Dialect::OpenaiChat;
+    for (lines, path, answer) in [
+        ("", "POST /api/chat ", ODD_OLLAMA),
+        ("dialects = [\"ollama\", \"openai_chat\"]", "POST /v1/chat/completions ", ODD_OPENAI),
+    ] {
+        let scripted = Scripted::json("", answer).await;
+        let stepwell = Stepwell::start("", &provider("p", "ollama", scripted.address, lines)).await;
+        let reply = ask(stepwell.api, client, &[], &question(client, "p/m", false, "x")).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        assert!(scripted.only().head.starts_with(path), "{}", scripted.only().head);
+    }
+}
+
 #[tokio::test]
 async fn credentials_and_connection_headers_of_the_client_stay_here() {
     for (client, kind, answer) in
@@ -162,7 +242,12 @@ async fn credentials_and_connection_headers_of_the_client_stay_here() {
         assert_eq!(sent.header("x-client-request-id"), [call_of(&reply)]);
         let (version, beta): (&[&str], &[&str]) = match client {
             Dialect::Anthropic => (&["2023-01-01"], &["tools-2024-04-04"]),
-            Dialect::OpenaiChat | Dialect::Gemini | Dialect::BedrockConverse => (&[], &[]),
+            Dialect::OpenaiChat
+            | Dialect::OpenaiResponses
+            | Dialect::Gemini
+            | Dialect::Cohere
+            | Dialect::Ollama
+            | Dialect::BedrockConverse => (&[], &[]),
         };
         assert_eq!(
             (sent.header("anthropic-version"), sent.header("anthropic-beta")),
@@ -269,5 +354,43 @@ async fn a_route_s_output_limit_is_for_those_who_name_none() {
         assert_eq!(reply.json()["usage"]["completion_tokens"], tokens, "{model} {own:?}");
         let finish = if tokens < 12 { "length" } else { "stop" };
         assert_eq!(reply.json()["choices"][0]["finish_reason"], finish, "{model} {own:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_is_told_which_model_answers_even_where_the_provider_does_not_say() {
+    let sim = Simulator::start().await;
+    let stepwell = Stepwell::start("", &sim.providers()).await;
+    for client in Dialect::ALL {
+        for stream in [false, true] {
+            let reply = ask(stepwell.api, client, &[], &question(client, "coh/small", stream, "hi")).await;
+            let first: Value = if stream {
+                serde_json::from_str(&reply.events_of(client)[0].1).unwrap()
+            } else {
+                reply.json()
+            };
+            let model = match client {
+                Dialect::Anthropic if stream => &first["message"]["model"],
+                Dialect::OpenaiResponses if stream => &first["response"]["model"],
+                Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Anthropic | Dialect::Ollama => {
+                    &first["model"]
+                }
+                Dialect::Gemini => &first["modelVersion"],
+                Dialect::BedrockConverse if stream => &first["model"],
+                Dialect::BedrockConverse => &first["additionalModelResponseFields"]["model"],
+                // The provider's own bytes pass as they are.
+                Dialect::Cohere => {
+                    assert_eq!(first.get("model"), None);
+                    continue;
+                }
+            };
+            assert_eq!(model, "small", "{client}, streamed {stream}: {first}");
+            let record = stepwell.record(&call_of(&reply)).await;
+            assert_eq!(
+                record["attempts"][0]["served_model"],
+                Value::Null,
+                "what was not said is not recorded"
+            );
+        }
     }
 }

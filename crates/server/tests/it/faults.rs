@@ -8,8 +8,8 @@ use stepwell_types::{Blame, Code, Dialect, NanoUsd};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::harness::{Simulator, Stepwell, call_of, closed_port, eventually, provider};
-use crate::harness_client::{End, Reply, ask, message_of, question, sent, words_of};
+use crate::harness::{RESPONSES, Simulator, Stepwell, call_of, closed_port, eventually, provider};
+use crate::harness_client::{End, Reply, ask, error_of, message_of, question, sent, words_of};
 
 /// What comes of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -92,11 +92,30 @@ const MATRIX: &[Row] = &[
     row("truncate 8", Estimated([502; 2], Code::UpstreamCut), Cut(Code::UpstreamCut)),
 ];
 
-/// A fault where the provider's dialect has it: streams of Gemini begin with content, so what comes before it is event 0.
+/// A fault where the provider's dialect has it: streams of Gemini and Ollama begin with content, so what comes before it is
+/// event 0.
 pub(crate) fn placed(fault: &str, provider: Dialect) -> String {
     match fault.strip_suffix(" 1") {
-        Some(kind) if provider == Dialect::Gemini && kind != "rate-limit" => format!("{kind} 0"),
+        Some(kind) if matches!(provider, Dialect::Gemini | Dialect::Ollama) && kind != "rate-limit" => {
+            format!("{kind} 0")
+        }
         _ => fault.to_owned(),
+    }
+}
+
+/// What a provider tells of an overload within its stream: Cohere's error there has no kind, `the generation failed`.
+pub(crate) fn code_within(code: Code, fault: &str, provider: Dialect) -> Code {
+    let is_vague = provider == Dialect::Cohere && fault.starts_with("stream-error");
+    if is_vague { Code::UpstreamError } else { code }
+}
+
+/// What is expected of a stream of this provider.
+fn told(expect: Expect, fault: &str, provider: Dialect) -> Expect {
+    let code_of = |code| code_within(code, fault, provider);
+    match expect {
+        Estimated(_, code) if code_of(code) != code => Estimated([500; 2], code_of(code)),
+        Cut(code) => Cut(code_of(code)),
+        expect => expect,
     }
 }
 
@@ -118,7 +137,8 @@ fn cells() -> Vec<Cell> {
     for row in MATRIX {
         for client in Dialect::ALL {
             for provider in Dialect::ALL {
-                for (stream, expect) in [(false, row.whole), (true, row.streamed)] {
+                for (stream, expect) in [(false, row.whole), (true, told(row.streamed, row.fault, provider))]
+                {
                     cells.push(Cell { fault: row.fault, expect, client, provider, stream });
                 }
             }
@@ -140,6 +160,9 @@ async fn every_fault_is_a_true_error_or_an_honest_end_and_leaves_one_record() {
         + &provider("oai-dead", "openai", dead, "")
         + &provider("ant-dead", "anthropic", dead, "")
         + &provider("gem-dead", "gemini", dead, "")
+        + &provider("res-dead", RESPONSES, dead, "")
+        + &provider("coh-dead", "cohere", dead, "")
+        + &provider("oll-dead", "ollama", dead, "")
         + &provider("bed-dead", "bedrock", dead, "");
     let stepwell = Stepwell::start("", &rest).await;
     let world = Arc::new(World { sim, stepwell });
@@ -195,6 +218,9 @@ impl Cell {
             Dialect::OpenaiChat => format!("oai{suffix}/small"),
             Dialect::Anthropic => format!("ant{suffix}/small"),
             Dialect::Gemini => format!("gem{suffix}/small"),
+            Dialect::OpenaiResponses => format!("res{suffix}/small"),
+            Dialect::Cohere => format!("coh{suffix}/small"),
+            Dialect::Ollama => format!("oll{suffix}/small"),
             Dialect::BedrockConverse => format!("bed{suffix}/small"),
         };
         let text = format!("draw some water {text} [[sim:tokens=12]]");
@@ -232,6 +258,7 @@ impl Cell {
                     "simulated fault",
                     "overloaded",
                     "you exceeded your current quota",
+                    "server busy",
                     "temporarily unable",
                 ];
                 let is_theirs = theirs.iter().any(|words| message.contains(words));
@@ -338,15 +365,20 @@ fn check_log(stepwell: &Stepwell) {
 /// An error in our words: code, call and docs in the place the dialect has for them.
 pub(crate) fn check_error(dialect: Dialect, reply: &Reply, code: Code, seen: &str) {
     let body = reply.json();
-    let (error, words) = (&body["error"], words_of(&body));
+    let (error, words) = (error_of(&body), words_of(&body));
     assert_eq!(words["code"], code.as_str(), "{seen}");
     assert!(!message_of(&body).is_empty(), "{seen}");
-    assert_eq!(words["call_id"].as_str(), reply.header("x-stepwell-call-id"), "{seen}");
+    let call = if dialect == Dialect::Cohere { &words["id"] } else { &words["call_id"] };
+    assert_eq!(call.as_str(), reply.header("x-stepwell-call-id"), "{seen}");
     assert!(words["docs"].as_str().unwrap().ends_with(&format!("#{code}")), "{seen}");
     match dialect {
-        Dialect::OpenaiChat => assert_eq!(error["type"], code.openai_type(), "{seen}"),
+        Dialect::OpenaiChat | Dialect::OpenaiResponses => {
+            assert_eq!(error["type"], code.openai_type(), "{seen}");
+        }
         Dialect::Anthropic => assert_eq!(body["type"], "error", "{seen}"),
         Dialect::Gemini => assert_eq!(error["code"], reply.status, "{seen}"),
+        Dialect::Cohere => assert!(body.get("error").is_none(), "{seen}"),
+        Dialect::Ollama => assert!(body["error"].is_string(), "{seen}"),
         Dialect::BedrockConverse => {
             assert!(body["__type"].as_str().unwrap().ends_with("Exception"), "{seen}");
         }

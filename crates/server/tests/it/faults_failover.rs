@@ -8,8 +8,8 @@ use stepwell_types::{Code, Dialect};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::faults::{amount, check_error, placed};
-use crate::harness::{Simulator, Stepwell, call_of, closed_port, eventually, provider};
+use crate::faults::{amount, check_error, code_within, placed};
+use crate::harness::{RESPONSES, Simulator, Stepwell, call_of, closed_port, eventually, provider};
 use crate::harness_client::{End, ask, question};
 
 /// What goes wrong before a reply is committed, and what the record of that attempt says: not streamed, streamed.
@@ -56,6 +56,9 @@ fn kind(dialect: Dialect) -> &'static str {
         Dialect::OpenaiChat => "openai",
         Dialect::Anthropic => "anthropic",
         Dialect::Gemini => "gemini",
+        Dialect::OpenaiResponses => RESPONSES,
+        Dialect::Cohere => "cohere",
+        Dialect::Ollama => "ollama",
         Dialect::BedrockConverse => "bedrock",
     }
 }
@@ -64,7 +67,10 @@ fn other(dialect: Dialect) -> Dialect {
     match dialect {
         Dialect::OpenaiChat => Dialect::Anthropic,
         Dialect::Anthropic => Dialect::Gemini,
-        Dialect::Gemini => Dialect::BedrockConverse,
+        Dialect::Gemini => Dialect::OpenaiResponses,
+        Dialect::OpenaiResponses => Dialect::Cohere,
+        Dialect::Cohere => Dialect::Ollama,
+        Dialect::Ollama => Dialect::BedrockConverse,
         Dialect::BedrockConverse => Dialect::OpenaiChat,
     }
 }
@@ -74,6 +80,9 @@ fn good(dialect: Dialect) -> &'static str {
         Dialect::OpenaiChat => "oai",
         Dialect::Anthropic => "ant",
         Dialect::Gemini => "gem",
+        Dialect::OpenaiResponses => "res",
+        Dialect::Cohere => "coh",
+        Dialect::Ollama => "oll",
         Dialect::BedrockConverse => "bed",
     }
 }
@@ -147,6 +156,7 @@ async fn an_outage_before_content_is_mended_by_the_next_target_and_not_seen_by_t
     for &(fault, whole, streamed) in MENDED {
         for client in Dialect::ALL {
             for first in Dialect::ALL {
+                let streamed = code_within(streamed, fault, first);
                 for (stream, code) in [(false, whole), (true, streamed)] {
                     let world = Arc::clone(&world);
                     jobs.push(async move { mended(&world, fault, client, first, stream, code).await });
@@ -207,6 +217,7 @@ async fn what_the_caller_must_mend_or_what_has_begun_is_never_tried_elsewhere() 
         for client in Dialect::ALL {
             for first in Dialect::ALL {
                 let world = Arc::clone(&world);
+                let code = if stream { code_within(code, fault, first) } else { code };
                 jobs.push(async move {
                     let name = format!("`{fault}` first {first}, client {client}, streamed {stream}");
                     let route = format!("to-{}", name_of(fault, first));

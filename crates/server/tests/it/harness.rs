@@ -60,11 +60,14 @@ impl Simulator {
         entries
     }
 
-    /// The providers `oai`, `ant`, `gem` and `bed`, all at this simulator, priced as it prices.
+    /// A provider of every dialect, all at this simulator, priced as it prices.
     pub(crate) fn providers(&self) -> String {
         self.provider("oai", "openai", "")
             + &self.provider("ant", "anthropic", "")
             + &self.provider("gem", "gemini", "")
+            + &self.provider("res", RESPONSES, "")
+            + &self.provider("coh", "cohere", "")
+            + &self.provider("oll", "ollama", "")
             + &self.provider("bed", "bedrock", "")
     }
 
@@ -80,11 +83,18 @@ impl Drop for Simulator {
     }
 }
 
+/// Stands for a provider of OpenAI's kind that speaks responses only; one of kind `openai` speaks chat completions only.
+pub(crate) const RESPONSES: &str = "openai-responses";
+
 /// A provider of the given kind at `address`. `lines` are more of its keys.
 pub(crate) fn provider(name: &str, kind: &str, address: SocketAddr, lines: &str) -> String {
-    let path = if kind == "openai" { "/v1" } else { "" };
+    let (kind, path, dialects) = match kind {
+        "openai" => (kind, "/v1", "dialects = [\"openai_chat\"]\n"),
+        RESPONSES => ("openai", "/v1", "dialects = [\"openai_responses\"]\n"),
+        kind => (kind, "", ""),
+    };
     format!(
-        "[providers.{name}]\nkind = \"{kind}\"\nbase_url = \"http://{address}{path}\"\n\
+        "[providers.{name}]\nkind = \"{kind}\"\n{dialects}base_url = \"http://{address}{path}\"\n\
          api_key = \"literal:key-of-{name}\"\nmodels = [\"small\", \"large\"]\n\
          timeouts = {{ connect = \"{SILENCE}\", first_byte = \"{SILENCE}\", idle = \"{SILENCE}\", total = \"50s\" }}\n\
          prices.small = {{ input = 0.15, cache_read = 0.075, cache_write = 0.1875, output = 0.60 }}\n\
@@ -115,6 +125,13 @@ impl Stepwell {
         Self::start_in(dir).await
     }
 
+    /// Starts it on what is in `dir`, with these variables in its environment and no others.
+    pub(crate) async fn start_with(dir: TestDir, variables: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(BINARY);
+        command.env_clear().envs(variables.iter().copied());
+        Self::start_command(dir, command).await
+    }
+
     /// Starts it again on what it has left behind, once it has ended.
     pub(crate) async fn start_again(mut self) -> Self {
         self.ended().await;
@@ -122,9 +139,12 @@ impl Stepwell {
     }
 
     async fn start_in(dir: TestDir) -> Self {
-        let mut child = Command::new(BINARY)
+        Self::start_with(dir, &[]).await
+    }
+
+    async fn start_command(dir: TestDir, mut command: Command) -> Self {
+        let mut child = command
             .current_dir(dir.path())
-            .env_clear()
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -56,7 +56,20 @@ impl Reply {
         code_in(&self.json()).unwrap_or_else(|| panic!("no code: {}", self.text()))
     }
 
-    /// The events of a stream: name and data.
+    /// The events of a stream as `dialect` cuts it.
+    pub(crate) fn events_of(&self, dialect: Dialect) -> Vec<(String, String)> {
+        match dialect {
+            Dialect::OpenaiChat
+            | Dialect::Anthropic
+            | Dialect::Gemini
+            | Dialect::OpenaiResponses
+            | Dialect::Cohere
+            | Dialect::BedrockConverse => self.events(),
+            Dialect::Ollama => self.text().lines().map(|line| (String::new(), line.to_owned())).collect(),
+        }
+    }
+
+    /// The events of a stream of server-sent ones, or of frames: name and data.
     pub(crate) fn events(&self) -> Vec<(String, String)> {
         if self.header("content-type") == Some("application/vnd.amazon.eventstream") {
             return frames(&self.body);
@@ -71,20 +84,29 @@ impl Reply {
 
     /// How the stream ended, in the eyes of a client of `dialect`.
     pub(crate) fn end(&self, dialect: Dialect) -> End {
-        let events = self.events();
+        let events = self.events_of(dialect);
         let data: Vec<Value> =
             events.iter().map(|(_, data)| serde_json::from_str(data).unwrap_or_default()).collect();
         let is_terminal = |at: usize| match dialect {
             Dialect::OpenaiChat => events[at].1 == "[DONE]",
             Dialect::Anthropic => events[at].0 == "message_stop" || data[at]["type"] == "message_stop",
             Dialect::Gemini => data[at]["candidates"][0]["finishReason"].is_string(),
+            Dialect::OpenaiResponses => {
+                matches!(data[at]["type"].as_str(), Some("response.completed" | "response.incomplete"))
+            }
+            Dialect::Cohere => data[at]["type"] == "message-end" && data[at]["delta"]["error"].is_null(),
+            Dialect::Ollama => data[at]["done"] == true,
             Dialect::BedrockConverse => events[at].0 == "metadata",
         };
         // What a client of Bedrock's may take for the end comes before it.
         let stops = events.iter().any(|(name, _)| name == "messageStop");
         let is_error = |at: usize| match dialect {
             Dialect::OpenaiChat | Dialect::Gemini => data[at]["error"].is_object(),
-            Dialect::Anthropic => events[at].0 == "error" && data[at]["type"] == "error",
+            Dialect::Anthropic | Dialect::OpenaiResponses => {
+                events[at].0 == "error" && data[at]["type"] == "error"
+            }
+            Dialect::Cohere => data[at]["type"] == "message-end" && data[at]["delta"]["error"].is_string(),
+            Dialect::Ollama => data[at]["error"].is_string(),
             Dialect::BedrockConverse => events[at].0.ends_with("Exception") && !stops,
         };
         let terminals = (0..events.len()).filter(|at| is_terminal(*at)).count();
@@ -105,17 +127,23 @@ impl Reply {
                 Dialect::OpenaiChat => &body["choices"][0]["message"]["content"],
                 Dialect::Anthropic => &body["content"][0]["text"],
                 Dialect::Gemini => &body["candidates"][0]["content"]["parts"][0]["text"],
+                Dialect::OpenaiResponses => &body["output"][0]["content"][0]["text"],
+                Dialect::Cohere => &body["message"]["content"][0]["text"],
+                Dialect::Ollama => &body["message"]["content"],
                 Dialect::BedrockConverse => &body["output"]["message"]["content"][0]["text"],
             };
             return text.as_str().unwrap_or_default().to_owned();
         }
-        let events = self.events();
+        let events = self.events_of(dialect);
         let pieces = events.iter().map(|(_, data)| serde_json::from_str(data).unwrap_or_default());
         let text = |data: Value| {
             let text = match dialect {
                 Dialect::OpenaiChat => &data["choices"][0]["delta"]["content"],
                 Dialect::Anthropic | Dialect::BedrockConverse => &data["delta"]["text"],
                 Dialect::Gemini => &data["candidates"][0]["content"]["parts"][0]["text"],
+                Dialect::OpenaiResponses => &data["delta"],
+                Dialect::Cohere => &data["delta"]["message"]["content"]["text"],
+                Dialect::Ollama => &data["message"]["content"],
             };
             text.as_str().unwrap_or_default().to_owned()
         };
@@ -147,15 +175,29 @@ fn frames(mut bytes: &[u8]) -> Vec<(String, String)> {
     frames
 }
 
-/// An error's message, wherever its dialect has it.
-pub(crate) fn message_of(body: &Value) -> &str {
-    body["error"]["message"].as_str().or(body["message"].as_str()).unwrap_or_default()
-}
-
 /// What an error says in our words, wherever its dialect has them: code, call and docs.
 pub(crate) fn words_of(body: &Value) -> &Value {
-    let error = &body["error"];
+    let error = error_of(body);
     if error["details"].is_array() { &error["details"][0]["metadata"] } else { error }
+}
+
+/// What an error says to a reader, wherever its dialect has it.
+pub(crate) fn message_of(body: &Value) -> &str {
+    let error = error_of(body);
+    let found = error["message"].as_str().or(error["error"].as_str()).or(body["message"].as_str());
+    found.unwrap_or_else(|| panic!("no message: {body}"))
+}
+
+/// The error that a body or an event is, or holds. Cohere's errors stand at the top, or in the event that ends a stream;
+/// Bedrock's, too, with what is ours beside the message.
+pub(crate) fn error_of(body: &Value) -> &Value {
+    if body["error"].is_object() {
+        &body["error"]
+    } else if body["delta"]["error"].is_string() {
+        &body["delta"]
+    } else {
+        body
+    }
 }
 
 fn code_in(body: &Value) -> Option<String> {
@@ -237,14 +279,18 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> Reply {
 }
 
 /// The dialects whose body says everything: their path is the same for every call.
-pub(crate) const BY_BODY: [Dialect; 2] = [Dialect::OpenaiChat, Dialect::Anthropic];
+pub(crate) const BY_BODY: [Dialect; 5] =
+    [Dialect::OpenaiChat, Dialect::Anthropic, Dialect::OpenaiResponses, Dialect::Cohere, Dialect::Ollama];
 
 /// The path of a dialect's chat endpoint; where it names the model, of `oai/small`.
 pub(crate) const fn path_of(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::OpenaiChat => "/v1/chat/completions",
         Dialect::Anthropic => "/v1/messages",
+        Dialect::OpenaiResponses => "/v1/responses",
         Dialect::Gemini => "/v1beta/models/oai/small:generateContent",
+        Dialect::Cohere => "/v2/chat",
+        Dialect::Ollama => "/api/chat",
         Dialect::BedrockConverse => "/model/oai%2Fsmall/converse",
     }
 }
@@ -269,7 +315,7 @@ pub(crate) fn sent(dialect: Dialect, question: &Value) -> (String, String) {
 /// The headers an SDK of the dialect sends.
 pub(crate) const fn headers_of(dialect: Dialect) -> &'static [(&'static str, &'static str)] {
     match dialect {
-        Dialect::OpenaiChat => {
+        Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Cohere | Dialect::Ollama => {
             &[("content-type", "application/json"), ("authorization", "Bearer sk-of-the-client")]
         }
         Dialect::Anthropic => &[
@@ -294,13 +340,29 @@ pub(crate) const fn headers_of(dialect: Dialect) -> &'static [(&'static str, &'s
 pub(crate) fn question(dialect: Dialect, model: &str, stream: bool, text: &str) -> Value {
     let limit = match dialect {
         Dialect::OpenaiChat => "max_completion_tokens",
-        Dialect::Anthropic => "max_tokens",
+        Dialect::Anthropic | Dialect::Cohere => "max_tokens",
+        Dialect::OpenaiResponses => {
+            return serde_json::json!({
+                "model": model,
+                "stream": stream,
+                "input": [{"role": "user", "content": text}],
+                "max_output_tokens": 4_000,
+            });
+        }
         Dialect::Gemini => {
             return serde_json::json!({
                 "model": model,
                 "stream": stream,
                 "contents": [{"role": "user", "parts": [{"text": text}]}],
                 "generationConfig": {"maxOutputTokens": 4_000},
+            });
+        }
+        Dialect::Ollama => {
+            return serde_json::json!({
+                "model": model,
+                "stream": stream,
+                "messages": [{"role": "user", "content": text}],
+                "options": {"num_predict": 4_000},
             });
         }
         Dialect::BedrockConverse => {

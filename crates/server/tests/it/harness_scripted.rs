@@ -57,12 +57,19 @@ impl Scripted {
         .await
     }
 
-    /// A stream that ends with the connection.
+    /// A stream of server-sent events that ends with the connection.
     pub(crate) async fn events(body: &str) -> Self {
-        Self::start(format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n{body}"
-        ))
-        .await
+        Self::stream("text/event-stream", body).await
+    }
+
+    /// A stream of JSON by lines that ends with the connection.
+    pub(crate) async fn lines(body: &str) -> Self {
+        Self::stream("application/x-ndjson", body).await
+    }
+
+    async fn stream(kind: &str, body: &str) -> Self {
+        Self::start(format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\nconnection: close\r\n\r\n{body}"))
+            .await
     }
 
     /// The requests so far.

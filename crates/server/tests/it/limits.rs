@@ -128,6 +128,12 @@ async fn only_plain_json_comes_in() {
     }
     let reply = post(&stepwell, &[], fine()).await;
     assert_eq!(reply.status, 415, "no content type at all");
+    // What curl makes of Ollama's examples, and a page in a browser could send unasked.
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let reply = send(stepwell.api, "POST", "/api/chat", &form, fine()).await;
+    assert_eq!(reply.status, 415);
+    check_error(Dialect::Ollama, &reply, Code::UnsupportedMediaType, &reply.text());
+    assert!(reply.json()["error"].as_str().unwrap().contains("content-type: application/json"));
     let json = ("content-type", "application/json");
     for encoding in ["gzip", "br", "zstd"] {
         let reply = post(&stepwell, &[json, ("content-encoding", encoding)], fine()).await;

@@ -29,10 +29,16 @@ mod harness_client;
 #[cfg(test)]
 mod harness_scripted;
 #[cfg(test)]
+mod import;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod limits_connection;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]
+mod prices;
+#[cfg(test)]
 mod reload;
+#[cfg(test)]
+mod vertex;

@@ -56,6 +56,7 @@ impl Failure {
                 }
             }
             Problem::Rule { message, .. } => message.clone(),
+            Problem::NotFound { message } => return Self::new(404, message),
             Problem::NoModel { name } => return Self::new(404, format!("model: {name}")),
         };
         let separator = if place.is_empty() { "" } else { ": " };

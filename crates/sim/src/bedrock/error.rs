@@ -71,6 +71,7 @@ impl Failure {
                     allowed.join(", ")
                 ),
                 Problem::Rule { message, .. } => message.clone(),
+                Problem::NotFound { message } => return Self::new(404, message),
                 Problem::NoModel { .. } => {
                     let message =
                         "Could not resolve the foundation model from the provided model identifier.";

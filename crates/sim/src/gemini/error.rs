@@ -79,6 +79,7 @@ impl Failure {
                 Self { details: Details::Field(place.clone()), ..Self::new(400, message) }
             }
             Problem::Rule { message, .. } => Self::new(400, message),
+            Problem::NotFound { message } => Self::new(404, message),
             Problem::NoModel { name } => Self::new(
                 404,
                 format!(

@@ -1,4 +1,4 @@
-//! Error bodies of the chat completions dialect.
+//! Error bodies of OpenAI's dialects.
 
 use crate::check::{Invalid, Problem};
 use crate::json::string;
@@ -71,11 +71,13 @@ impl Failure {
                 Some("invalid_type"),
             ),
             Problem::NotAllowed { got, allowed } => {
-                let allowed: Vec<String> = allowed.iter().map(|value| format!("'{value}'")).collect();
-                let values = allowed.join(", ");
+                let values = listed(allowed);
                 (format!("Invalid value: '{got}'. Supported values are: {values}."), Some("invalid_value"))
             }
             Problem::Rule { message, code } => (message.clone(), *code),
+            Problem::NotFound { message } => {
+                return Self { param: Some(place.clone()), ..Self::new(404, message) };
+            }
             Problem::NoModel { name } => {
                 let message = format!("The model `{name}` does not exist or you do not have access to it.");
                 return Self::new(404, message).code(Some("model_not_found"));
@@ -101,7 +103,18 @@ impl Failure {
     }
 }
 
-fn nullable(out: &mut Vec<u8>, text: Option<&str>) {
+/// The values as OpenAI lists them: `'a'`, `'a' and 'b'`, `'a', 'b', and 'c'`.
+fn listed(values: &[&str]) -> String {
+    let quoted: Vec<String> = values.iter().map(|value| format!("'{value}'")).collect();
+    match quoted.as_slice() {
+        [first, last] => format!("{first} and {last}"),
+        [rest @ .., last] if !rest.is_empty() => format!("{}, and {last}", rest.join(", ")),
+        few => few.join(""),
+    }
+}
+
+/// A text, or null.
+pub(super) fn nullable(out: &mut Vec<u8>, text: Option<&str>) {
     match text {
         Some(text) => string(out, text),
         None => out.extend_from_slice(b"null"),

@@ -238,7 +238,8 @@ fn read_part<'j>(
     }
 }
 
-fn is_image_data(url: &str) -> bool {
+/// Whether `url` is a data URL of an image that OpenAI takes.
+pub(super) fn is_image_data(url: &str) -> bool {
     let Some((kind, data)) = url.strip_prefix("data:image/").and_then(|rest| rest.split_once(";base64,"))
     else {
         return false;

@@ -214,18 +214,7 @@ fn labels(fields: &Fields<'_, '_, '_>) -> Result<(), Invalid> {
         let path = fields.at("prediction");
         PREDICTION.read(prediction, &path)?.choice("type", &["content"])?;
     }
-    if let Some(Json::Object(pairs)) = fields.object("metadata")? {
-        let path = fields.at("metadata");
-        shapes::at_most(&path, pairs.len(), 16)?;
-        for (key, value) in pairs {
-            let Json::Str(text) = value else { return Err(path.key(key).wrong_type("a string", value)) };
-            if key.len() > 64 || text.len() > 512 {
-                return Err(path
-                    .key(key)
-                    .rule("Metadata keys have at most 64 and values at most 512 characters."));
-            }
-        }
-    }
+    metadata(fields)?;
     for (index, modality) in fields.array("modalities")?.unwrap_or_default().iter().enumerate() {
         if modality.as_str() != Some("text") {
             let path = fields.at("modalities");
@@ -237,16 +226,37 @@ fn labels(fields: &Fields<'_, '_, '_>) -> Result<(), Invalid> {
     Ok(())
 }
 
+/// Reads `metadata`.
+pub(super) fn metadata(fields: &Fields<'_, '_, '_>) -> Result<(), Invalid> {
+    let Some(Json::Object(pairs)) = fields.object("metadata")? else { return Ok(()) };
+    let path = fields.at("metadata");
+    shapes::at_most(&path, pairs.len(), 16)?;
+    for (key, value) in pairs {
+        let Json::Str(text) = value else { return Err(path.key(key).wrong_type("a string", value)) };
+        if key.len() > 64 || text.len() > 512 {
+            return Err(path
+                .key(key)
+                .rule("Metadata keys have at most 64 and values at most 512 characters."));
+        }
+    }
+    Ok(())
+}
+
 fn effort(fields: &Fields<'_, '_, '_>) -> Result<Thinking, Invalid> {
+    Ok(effort_tokens(fields, "reasoning_effort")?.map_or(Thinking::Off, Thinking::Counted))
+}
+
+/// The tokens of reasoning that an effort takes; none if none is asked for.
+pub(super) fn effort_tokens(fields: &Fields<'_, '_, '_>, name: &'static str) -> Result<Option<u32>, Invalid> {
     const EFFORTS: &[&str] = &["none", "minimal", "low", "medium", "high", "xhigh", "max"];
-    Ok(match fields.choice("reasoning_effort", EFFORTS)? {
-        Some("minimal") => Thinking::Counted(8),
-        Some("low") => Thinking::Counted(16),
-        Some("medium") => Thinking::Counted(32),
-        Some("high") => Thinking::Counted(64),
-        Some("xhigh") => Thinking::Counted(128),
-        Some("max") => Thinking::Counted(256),
-        _ => Thinking::Off,
+    Ok(match fields.choice(name, EFFORTS)? {
+        Some("minimal") => Some(8),
+        Some("low") => Some(16),
+        Some("medium") => Some(32),
+        Some("high") => Some(64),
+        Some("xhigh") => Some(128),
+        Some("max") => Some(256),
+        _ => None,
     })
 }
 

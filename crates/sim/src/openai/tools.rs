@@ -66,35 +66,51 @@ fn function_tool<'j, 'a>(tool: &'j Json<'a>, path: &Path<'_>) -> Result<Tool<'j,
     fields.object("parameters")?;
     let strict = fields.flag("strict")?.unwrap_or(false);
     let name = function.get("name").and_then(Json::as_str).unwrap_or_default();
-    if !is_identifier(name, 64) {
-        return Err(path.key("name").rule_with_code(
-            "invalid_value",
+    check_name(name, &path.key("name"))?;
+    let schema = function.get("parameters");
+    if let Some(schema) = schema {
+        check_parameters(schema, name, strict, &path.key("parameters"))?;
+    }
+    Ok(Tool { name, schema })
+}
+
+/// Refuses what is no name of a function.
+pub(super) fn check_name(name: &str, path: &Path<'_>) -> Result<(), Invalid> {
+    if is_identifier(name, 64) {
+        return Ok(());
+    }
+    Err(path.rule_with_code(
+        "invalid_value",
+        format!(
+            "Invalid '{}': string does not match pattern. Expected a string that matches the pattern \
+             '^[a-zA-Z0-9_-]+$'.",
+            path.bracketed()
+        ),
+    ))
+}
+
+/// Refuses a schema that the parameters of a function cannot have.
+pub(super) fn check_parameters(
+    schema: &Json<'_>,
+    name: &str,
+    strict: bool,
+    path: &Path<'_>,
+) -> Result<(), Invalid> {
+    let kind = schema.get("type").and_then(Json::as_str);
+    if kind != Some("object") {
+        return Err(path.rule_with_code(
+            "invalid_function_parameters",
             format!(
-                "Invalid '{}': string does not match pattern. Expected a string that matches the pattern \
-                 '^[a-zA-Z0-9_-]+$'.",
-                path.key("name").bracketed()
+                "Invalid schema for function '{name}': schema must be a JSON Schema of 'type: \"object\"', got \
+                 'type: \"{}\"'.",
+                kind.unwrap_or("None")
             ),
         ));
     }
-    let schema = function.get("parameters");
-    if let Some(schema) = schema {
-        let kind = schema.get("type").and_then(Json::as_str);
-        if kind != Some("object") {
-            return Err(path.key("parameters").rule_with_code(
-                "invalid_function_parameters",
-                format!(
-                    "Invalid schema for function '{name}': schema must be a JSON Schema of 'type: \"object\"', got \
-                     'type: \"{}\"'.",
-                    kind.unwrap_or("None")
-                ),
-            ));
-        }
-        if strict {
-            let owner = format!("function '{name}'");
-            strict_schema(schema, &owner, "invalid_function_parameters", &path.key("parameters"))?;
-        }
+    if strict {
+        strict_schema(schema, &format!("function '{name}'"), "invalid_function_parameters", path)?;
     }
-    Ok(Tool { name, schema })
+    Ok(())
 }
 
 fn choice<'j, 'a>(fields: &Fields<'j, 'a, '_>, tools: &mut Vec<Tool<'j, 'a>>) -> Result<Choice<'j>, Invalid> {

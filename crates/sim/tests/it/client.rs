@@ -67,6 +67,14 @@ impl Got {
         text.split_terminator("\n\n").map(|block| (field(block, "event: "), field(block, "data: "))).collect()
     }
 
+    /// The lines of a stream, as JSON.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        let text = self.text();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+            .collect()
+    }
+
     /// The frames of a stream of Bedrock's: the type of each, and its payload. What is torn at the end is left out. That the
     /// checksums are right is for `sdk/test_sim.py` to prove, with AWS's own SDK.
     pub(crate) fn frames(&self) -> Vec<(String, Value)> {
@@ -159,6 +167,20 @@ impl Server {
         self.send("POST", "/v1/chat/completions", &all, &body.to_string()).await
     }
 
+    pub(crate) async fn responses(&self, body: &Value) -> Got {
+        self.responses_with(&[], body).await.unwrap()
+    }
+
+    pub(crate) async fn responses_with(
+        &self,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Result<Got, NoAnswer> {
+        let mut all = vec![("authorization", "Bearer sk-test"), ("content-type", "application/json")];
+        all.extend_from_slice(headers);
+        self.send("POST", "/v1/responses", &all, &body.to_string()).await
+    }
+
     pub(crate) async fn anthropic(&self, body: &Value) -> Got {
         self.anthropic_with(&[], body).await.unwrap()
     }
@@ -193,6 +215,24 @@ impl Server {
         self.send("POST", &format!("/v1beta/models/{call}"), &all, &body.to_string()).await
     }
 
+    pub(crate) async fn cohere(&self, body: &Value) -> Got {
+        self.cohere_with(&[], body).await.unwrap()
+    }
+
+    pub(crate) async fn cohere_with(&self, headers: &[(&str, &str)], body: &Value) -> Result<Got, NoAnswer> {
+        let mut all = vec![("authorization", "Bearer sk-test"), ("content-type", "application/json")];
+        all.extend_from_slice(headers);
+        self.send("POST", "/v2/chat", &all, &body.to_string()).await
+    }
+
+    pub(crate) async fn ollama(&self, body: &Value) -> Got {
+        self.ollama_with(&[], body).await.unwrap()
+    }
+
+    pub(crate) async fn ollama_with(&self, headers: &[(&str, &str)], body: &Value) -> Result<Got, NoAnswer> {
+        self.send("POST", "/api/chat", headers, &body.to_string()).await
+    }
+
     pub(crate) async fn bedrock(&self, body: &Value) -> Got {
         self.bedrock_with(&[], "small/converse", body).await.unwrap()
     }
@@ -225,6 +265,11 @@ impl Server {
 /// A plain request in OpenAI's dialect.
 pub(crate) fn chat(text: &str) -> Value {
     json!({"model": "small", "messages": [{"role": "user", "content": text}]})
+}
+
+/// A plain request in OpenAI's responses dialect.
+pub(crate) fn input(text: &str) -> Value {
+    json!({"model": "small", "input": text})
 }
 
 /// A plain request in Anthropic's dialect.

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 use stepwell_sim::{Ended, Fault, Scripted, SimOptions, Timing};
 use stepwell_types::Dialect;
 
-use crate::client::{Got, NoAnswer, Server, chat, content, converse, message, start, start_with, with};
+use crate::client::{
+    Got, NoAnswer, Server, chat, content, converse, input, message, start, start_with, with,
+};
 
 async fn ask(server: &Server, dialect: Dialect, stream: bool, fault: &str) -> Result<Got, NoAnswer> {
     let text = "draw water [[sim:tokens=8]]";
@@ -12,11 +14,14 @@ async fn ask(server: &Server, dialect: Dialect, stream: bool, fault: &str) -> Re
     let fault = [("x-sim-fault", fault)];
     match dialect {
         Dialect::OpenaiChat => server.openai_with(&fault, &with(chat(text), more)).await,
+        Dialect::OpenaiResponses => server.responses_with(&fault, &with(input(text), more)).await,
         Dialect::Anthropic => server.anthropic_with(&fault, &with(message(text), more)).await,
         Dialect::Gemini => {
             let call = if stream { "small:streamGenerateContent?alt=sse" } else { "small:generateContent" };
             server.gemini_with(&fault, call, &content(text)).await
         }
+        Dialect::Cohere => server.cohere_with(&fault, &with(chat(text), more)).await,
+        Dialect::Ollama => server.ollama_with(&fault, &with(chat(text), more)).await,
         Dialect::BedrockConverse => {
             let call = if stream { "small/converse-stream" } else { "small/converse" };
             server.bedrock_with(&fault, call, &converse(text)).await
@@ -34,7 +39,14 @@ fn looks_whole(dialect: Dialect, stream: bool, got: &Got) -> bool {
         (false, _) => serde_json::from_slice::<Value>(&got.body).is_ok(),
         (true, Dialect::OpenaiChat) => text.ends_with("data: [DONE]\n\n") && !text.contains("garbage"),
         (true, Dialect::Anthropic) => text.contains("event: message_stop") && !text.contains("garbage"),
+        (true, Dialect::OpenaiResponses) => {
+            text.contains("event: response.completed") && !text.contains("garbage")
+        }
         (true, Dialect::Gemini) => text.contains("\"finishReason\"") && !text.contains("garbage"),
+        (true, Dialect::Cohere) => {
+            text.contains("event: message-end") && !text.contains("garbage") && !text.contains("\"error\"")
+        }
+        (true, Dialect::Ollama) => text.contains("\"done\":true") && !text.contains("garbage"),
         (true, Dialect::BedrockConverse) => {
             !text.contains("garbage") && got.frames().last().is_some_and(|(kind, _)| kind == "metadata")
         }
@@ -228,6 +240,100 @@ async fn a_stream_of_gemini_breaks_in_its_own_shapes() {
 }
 
 #[tokio::test]
+async fn a_stream_of_responses_breaks_in_its_own_shapes() {
+    let server = start().await;
+    let names = |got: &Got| -> Vec<String> { got.events().into_iter().map(|(name, _)| name).collect() };
+    let got = ask(&server, Dialect::OpenaiResponses, true, "stream-error").await.unwrap();
+    assert!(got.complete);
+    assert_eq!(
+        names(&got),
+        [
+            "response.created",
+            "response.in_progress",
+            "response.output_item.added",
+            "response.content_part.added",
+            "error",
+            "response.failed",
+        ]
+    );
+    let overload = "Our servers are currently overloaded. Please try again later.";
+    let data = got.data();
+    assert_eq!(
+        data[4],
+        json!({
+            "type": "error",
+            "error": {
+                "type": "service_unavailable_error",
+                "code": "server_is_overloaded",
+                "message": overload,
+                "param": null,
+            },
+            "sequence_number": 4,
+        })
+    );
+    assert_eq!((&data[5]["type"], &data[5]["sequence_number"]), (&json!("response.failed"), &json!(5)));
+    let failed = &data[5]["response"];
+    assert_eq!(failed["id"], data[0]["response"]["id"]);
+    assert_eq!((&failed["status"], &failed["output"]), (&json!("failed"), &json!([])));
+    assert_eq!(failed["error"], json!({"code": "server_is_overloaded", "message": overload}));
+    assert_eq!(server.ended(1).await.billed.as_nanos(), 0);
+    let got = ask(&server, Dialect::OpenaiResponses, true, "stream-error 7").await.unwrap();
+    assert_eq!((got.events().len(), &got.data()[8]["sequence_number"]), (9, &json!(8)));
+    let entry = server.ended(2).await;
+    assert_eq!((entry.ended, entry.billed_usage.output_tokens), (Ended::CutByFault, 3));
+    let got = ask(&server, Dialect::OpenaiResponses, true, "stream-error 0").await.unwrap();
+    assert_eq!(names(&got), ["error", "response.failed"]);
+    let got = ask(&server, Dialect::OpenaiResponses, false, "stream-error").await.unwrap();
+    assert_eq!(got.status, 503);
+    let got = ask(&server, Dialect::OpenaiResponses, true, "garbage 4").await.unwrap();
+    assert_eq!(names(&got)[4], "response.output_text.delta");
+    assert!(got.text().contains("{\"garbage\": not json\n\n"));
+    for events in [0, 3, 6] {
+        let got = ask(&server, Dialect::OpenaiResponses, true, &format!("cut {events}")).await.unwrap();
+        assert!(!got.complete);
+        assert_eq!(got.events().len(), events, "{}", got.text());
+    }
+}
+
+#[tokio::test]
+async fn error_statuses_of_responses_have_openais_body_and_headers() {
+    let server = start().await;
+    let got = ask(&server, Dialect::OpenaiResponses, true, "rate-limit 7").await.unwrap();
+    assert_eq!((got.status.as_u16(), &got.headers["retry-after"]), (429, &"7".parse().unwrap()));
+    assert_eq!(got.headers["x-ratelimit-remaining-requests"], "0");
+    assert!(got.headers["x-request-id"].to_str().unwrap().starts_with("req_"));
+    assert_eq!(got.json()["error"]["code"], "rate_limit_exceeded");
+    let got = ask(&server, Dialect::OpenaiResponses, false, "status 429 insufficient_quota").await.unwrap();
+    assert_eq!(got.json()["error"]["code"], "insufficient_quota");
+    let got = ask(&server, Dialect::OpenaiResponses, false, "html 503").await.unwrap();
+    assert_eq!((got.status.as_u16(), &got.headers["content-type"]), (503, &"text/html".parse().unwrap()));
+}
+
+#[tokio::test]
+async fn a_stream_of_ollama_breaks_in_its_own_lines_and_its_errors_are_a_text() {
+    let server = start().await;
+    let overload = json!({"error": "server busy, please try again.  maximum pending requests exceeded"});
+    let got = ask(&server, Dialect::Ollama, true, "stream-error").await.unwrap();
+    assert_eq!(got.lines(), std::slice::from_ref(&overload));
+    assert_eq!(server.ended(1).await.billed.as_nanos(), 0);
+    let got = ask(&server, Dialect::Ollama, true, "stream-error 3").await.unwrap();
+    assert_eq!((got.lines().len(), &got.lines()[3]), (4, &overload));
+    let entry = server.ended(2).await;
+    assert_eq!((entry.ended, entry.billed_usage.output_tokens), (Ended::CutByFault, 3));
+    let got = ask(&server, Dialect::Ollama, false, "stream-error").await.unwrap();
+    assert_eq!((got.status.as_u16(), got.json()), (503, overload));
+    let got = ask(&server, Dialect::Ollama, true, "truncate 3").await.unwrap();
+    assert!(!got.complete && got.text().matches('\n').count() == 3 && !got.text().ends_with('\n'));
+    for status in [400, 401, 404, 500, 503] {
+        let got = ask(&server, Dialect::Ollama, true, &format!("status {status}")).await.unwrap();
+        assert_eq!(got.status, status);
+        assert_eq!(got.json(), json!({"error": format!("simulated fault: status {status}")}));
+    }
+    let got = ask(&server, Dialect::Ollama, true, "rate-limit 7").await.unwrap();
+    assert_eq!((got.status.as_u16(), &got.headers["retry-after"]), (429, &"7".parse().unwrap()));
+}
+
+#[tokio::test]
 async fn a_stream_of_bedrock_breaks_in_its_own_shapes() {
     let server = start().await;
     let message = "The service is temporarily unable to handle the request.";
@@ -304,6 +410,24 @@ async fn error_statuses_have_geminis_body() {
     // A stream that is a list fails as one.
     let got = ask_for_list(&server, "status 500").await;
     assert_eq!((got.status.as_u16(), &got.json()[0]["error"]["status"]), (500, &json!("INTERNAL")));
+}
+
+#[tokio::test]
+async fn cohere_fails_by_status_and_a_stream_of_its_in_the_event_that_ends_it() {
+    let server = start().await;
+    let got = ask(&server, Dialect::Cohere, false, "status 500").await.unwrap();
+    let body = got.json();
+    assert_eq!((got.status.as_u16(), body["message"].as_str()), (500, Some("simulated fault: status 500")));
+    assert!(body["id"].is_string() && body.as_object().unwrap().len() == 2, "{body}");
+    let got = ask(&server, Dialect::Cohere, true, "rate-limit 7").await.unwrap();
+    assert_eq!((got.status.as_u16(), got.headers["retry-after"].to_str().unwrap()), (429, "7"));
+    let got = ask(&server, Dialect::Cohere, true, "stream-error").await.unwrap();
+    let message = "The service is overloaded, please try again later.";
+    let error = json!({"type": "message-end", "delta": {"error": message, "finish_reason": "ERROR"}});
+    assert_eq!(got.data().len(), 3, "{}", got.text());
+    assert_eq!(got.data()[2], error);
+    let got = ask(&server, Dialect::Cohere, false, "stream-error").await.unwrap();
+    assert_eq!((got.status.as_u16(), got.json()["message"].as_str()), (503, Some(message)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,9 +7,13 @@ mod bedrock;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod cohere;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod gemini;
+#[cfg(test)]
+mod ollama;
 #[cfg(test)]
 mod openai;
 #[cfg(test)]
@@ -17,4 +21,8 @@ mod oracle;
 #[cfg(test)]
 mod pace;
 #[cfg(test)]
+mod responses;
+#[cfg(test)]
 mod strict;
+#[cfg(test)]
+mod strict_responses;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use stepwell_sim::{Ended, ModelOptions, Prices, SimOptions};
 use stepwell_types::{Dialect, Endpoint, NanoUsd};
 
-use crate::client::{chat, content, message, start, start_with, with};
+use crate::client::{chat, content, input, message, start, start_with, with};
 
 #[tokio::test]
 async fn an_entry_agrees_with_the_reply_it_is_of() {
@@ -82,6 +82,33 @@ async fn an_entry_agrees_with_a_reply_of_geminis_and_its_cached_prompt() {
     assert_eq!(counted.status, 200);
     let entry = server.ended(4).await;
     assert_eq!((entry.endpoint, entry.billed), (Endpoint::CountTokens, NanoUsd::ZERO));
+}
+
+#[tokio::test]
+async fn an_entry_agrees_with_a_response_and_its_cached_prompt() {
+    let server = start().await;
+    let ask = with(input(&"abcd".repeat(2_000)), json!({"reasoning": {"effort": "low"}}));
+    for (requests, cached) in [(1, 0), (2, 1_920)] {
+        let reply = server.responses(&ask).await.json();
+        let entry = server.ended(requests).await;
+        assert_eq!(entry.id, reply["id"].as_str().unwrap());
+        assert_eq!((entry.dialect, entry.endpoint), (Dialect::OpenaiResponses, Endpoint::Chat));
+        assert_eq!((entry.model.as_deref(), entry.status), (Some("small"), Some(200)));
+        let usage = &reply["usage"];
+        assert_eq!(usage["input_tokens"], 2_004);
+        assert_eq!(usage["input_tokens_details"], json!({"cached_tokens": cached, "cache_write_tokens": 0}));
+        assert_eq!(usage["output_tokens_details"], json!({"reasoning_tokens": 16}));
+        assert_eq!(entry.usage.input_tokens, 2_004);
+        assert_eq!(entry.usage.cache_read_tokens, cached);
+        assert_eq!(Some(entry.usage.output_tokens), usage["output_tokens"].as_u64());
+        assert_eq!(Some(2_004 + entry.usage.output_tokens), usage["total_tokens"].as_u64());
+        assert_eq!(entry.usage.reasoning_tokens, 16);
+        let cost = (2_004 - cached) * 150 + cached * 75 + entry.usage.output_tokens * 600;
+        assert_eq!(entry.billed, NanoUsd::from_nanos(i64::try_from(cost).unwrap()));
+    }
+    server.responses(&with(ask, json!({"stream": true}))).await;
+    let streamed = server.ended(3).await;
+    assert_eq!((streamed.streamed, streamed.usage), (true, server.ended(2).await.usage));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::client::{chat, content, function, message, start, with};
+use crate::client::{chat, content, function, input, message, start, with};
 
 /// Each change to a good request, and what the refusal says.
 fn openai_mistakes() -> Vec<(Value, &'static str)> {
@@ -581,6 +581,8 @@ async fn a_body_over_the_limit_is_refused() {
     let got = server.anthropic(&message(&"x".repeat(2_000))).await;
     assert_eq!(got.status, 413);
     assert_eq!(got.json()["error"]["type"], "request_too_large");
+    let got = server.responses(&input(&"x".repeat(2_000))).await;
+    assert_eq!((got.status.as_u16(), &got.json()["error"]["type"]), (413, &json!("invalid_request_error")));
     let got = server.gemini(&content(&"x".repeat(2_000))).await;
     assert!(got.status == 400 && got.text().contains("exceeds the limit: 1000 bytes"), "{}", got.text());
 }

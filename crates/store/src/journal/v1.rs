@@ -389,7 +389,10 @@ const fn dialect_byte(dialect: Dialect) -> u8 {
         Dialect::OpenaiChat => 0,
         Dialect::Anthropic => 1,
         Dialect::Gemini => 2,
-        Dialect::BedrockConverse => 3,
+        Dialect::OpenaiResponses => 3,
+        Dialect::Cohere => 4,
+        Dialect::Ollama => 5,
+        Dialect::BedrockConverse => 6,
     }
 }
 

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::anthropic::ids;
-use crate::openai_chat::hashed;
+use crate::openai::hashed;
 
 /// The longest name of a tool, and the longest id of a call.
 const TOOL_LIMIT: usize = 64;

@@ -14,7 +14,7 @@ mod write;
 pub use depth::check_depth;
 
 pub(crate) use object::{Extras, Rest, Skipped, keep, key_under, object};
-pub(crate) use read::{Listed, Text, Whole, raw_or_null, read, read_frame, read_reply};
+pub(crate) use read::{Listed, Text, Whole, raw_or_null, read, read_frame, read_raw, read_reply};
 #[cfg(test)]
 pub(crate) use scan::testing::changed;
 pub(crate) use scan::{Field, Scanner};

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 use stepwell_types::Code;
@@ -171,9 +171,11 @@ pub(crate) struct Whole<'a, T> {
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Whole<'de, T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = <&RawValue>::deserialize(deserializer)?;
-        match serde_json::from_str(raw.get()) {
-            Ok(value) => Ok(Self { raw, value }),
-            Err(error) => Err(D::Error::custom(inner(raw, &error))),
-        }
+        Ok(Self { raw, value: read_raw(raw)? })
     }
+}
+
+/// Reads a value from its own bytes, within the reading of what holds it: the error says where in the body.
+pub(crate) fn read_raw<'de, T: Deserialize<'de>, E: serde::de::Error>(raw: &'de RawValue) -> Result<T, E> {
+    serde_json::from_str(raw.get()).map_err(|error| E::custom(inner(raw, &error)))
 }

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use stepwell_types::Code;
 
 use crate::json::{Text, raw_or_null, read as read_json, span, splice};
+use crate::openai::tags;
 use crate::{Edits, Error, Head, Quirks};
 
 /// The fields that are acted on. A null is kept, so that its span can be written over.
@@ -113,14 +114,6 @@ fn asks_for_usage(options: &RawValue) -> Result<bool, Error> {
         None | Some("false" | "null") => Ok(false),
         Some(_) => Err(wrong("stream_options.include_usage", "true or false")),
     }
-}
-
-/// Metadata where it is an object of strings; else none: what is wrong with it is for the provider to say.
-fn tags(metadata: &RawValue) -> Vec<(Arc<str>, Arc<str>)> {
-    let map: Result<Option<std::collections::BTreeMap<Text<'_>, Text<'_>>>, _> =
-        serde_json::from_str(metadata.get());
-    let map = map.ok().flatten().unwrap_or_default();
-    map.into_iter().map(|(name, value)| (Arc::from(&*name.0), Arc::from(&*value.0))).collect()
 }
 
 /// The body with the edits spliced in. What was not there is added behind the model.

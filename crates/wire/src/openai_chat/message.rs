@@ -6,7 +6,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::chat::{Extra, Part, Source};
-use crate::json::{Extras, Listed, Object, Text, Whole, keep, object};
+use crate::json::{Listed, Object, Text, Whole, object};
+use crate::openai::{located, said};
 
 /// `content`: text, or parts.
 pub(super) type Content<'a> = Listed<'a, Whole<'a, ContentPart<'a>>>;
@@ -182,37 +183,6 @@ pub(super) fn audio_format(media_type: &str) -> Option<&'static str> {
         "audio/mp3" | "audio/mpeg" => Some("mp3"),
         _ => None,
     }
-}
-
-/// Keeps the fields that say something.
-pub(super) fn said<'a>(extra: &mut Vec<Extra<'a>>, path: &str, mut fields: Extras<'a>) {
-    fields.retain(|(_, value)| value.get() != "null");
-    keep(extra, path, fields);
-}
-
-/// Where a URL points: here, if it is a data URL in base64 (RFC 2397).
-fn located(url: Cow<'_, str>) -> Source<'_> {
-    match url {
-        Cow::Borrowed(url) => match data_url(url) {
-            Some((media_type, data)) => {
-                Source::Base64 { media_type: Cow::Borrowed(media_type), data: Cow::Borrowed(data) }
-            }
-            None => Source::Url(Cow::Borrowed(url)),
-        },
-        Cow::Owned(url) => match data_url(&url) {
-            Some((media_type, data)) => Source::Base64 {
-                media_type: Cow::Owned(media_type.to_owned()),
-                data: Cow::Owned(data.to_owned()),
-            },
-            None => Source::Url(Cow::Owned(url)),
-        },
-    }
-}
-
-fn data_url(url: &str) -> Option<(&str, &str)> {
-    let (kind, data) = url.strip_prefix("data:")?.split_once(',')?;
-    let media_type = kind.strip_suffix(";base64")?;
-    Some((media_type.split_once(';').map_or(media_type, |(media_type, _)| media_type), data))
 }
 
 /// Writes an `image_url` part for an image at a URL or here.

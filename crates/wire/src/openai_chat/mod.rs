@@ -5,7 +5,6 @@
 //! (`reasoning_content`, usage in every chunk, tool calls without ids) is read; what is written is OpenAI's own, but
 //! for `reasoning_content`, which OpenAI has no word for and every client of those vendors knows.
 
-mod error;
 mod finish;
 mod head;
 mod message;
@@ -20,12 +19,10 @@ mod usage;
 use stepwell_types::{CallId, Dialect, Failure};
 
 use crate::chat::{Chat, Reply};
-use crate::json::{Object, write_object};
+use crate::openai::{self, error};
 use crate::stream::{StreamReader, StreamWriter};
 use crate::tap::Tap;
 use crate::{Asked, Codec, Edits, Error, Head, Listing, Pipe, Quirks, ReplyFacts, UpstreamError, Written};
-
-pub(crate) use request::fitting::hashed;
 
 /// The codec of OpenAI's chat completions.
 #[derive(Clone, Copy, Debug)]
@@ -92,40 +89,16 @@ impl Codec for OpenaiChat {
         out
     }
 
-    /// `GET /v1/models`: <https://platform.openai.com/docs/api-reference/models/list>.
     fn write_models(&self, models: &[Listing<'_>]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(64 + models.len() * 120);
-        write_object(&mut out, |list| {
-            list.string("object", "list");
-            list.array("data", |data| {
-                for model in models {
-                    data.object(|item| listing(item, model));
-                }
-            });
-        });
-        out
+        openai::write_models(models)
     }
 
     fn write_model(&self, model: &Listing<'_>) -> Vec<u8> {
-        let mut out = Vec::with_capacity(120);
-        write_object(&mut out, |item| listing(item, model));
-        out
+        openai::write_model(model)
     }
 
-    /// Chat completions have no count of their own: the shape is that of `POST /v1/responses/input_tokens`.
+    /// Chat completions have no count of their own: the shape is that of responses.
     fn write_token_count(&self, input_tokens: u64) -> Vec<u8> {
-        let mut out = Vec::with_capacity(64);
-        write_object(&mut out, |count| {
-            count.string("object", "response.input_tokens");
-            count.number("input_tokens", input_tokens);
-        });
-        out
+        openai::write_token_count(input_tokens)
     }
-}
-
-fn listing(item: &mut Object<'_>, model: &Listing<'_>) {
-    item.string("id", model.id);
-    item.string("object", "model");
-    item.number("created", u64::try_from(model.created).unwrap_or(0));
-    item.string("owned_by", model.owner);
 }

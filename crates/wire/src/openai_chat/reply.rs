@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
-use stepwell_types::Code;
+use stepwell_types::{Code, Finish};
 
-use super::message::{self, Content, ToolCall, said, signature, write_signature};
+use super::message::{self, Content, ToolCall, signature, write_signature};
 use super::usage::{self, Counts};
 use super::{finish, message::Arguments};
 use crate::chat::{Extra, Part, Reply};
 use crate::json::{Array, Field, Object, Scanner, Text, Whole, object, read_reply, write_object};
+use crate::openai::said;
 use crate::{Error, Losses, ReplyFacts, Written};
 
 object! {
@@ -220,7 +221,7 @@ pub(super) fn write(reply: &Reply<'_>) -> Written {
     if vaguer {
         losses.note("/stop_reason");
     }
-    if reply.stop_sequence.is_some() {
+    if reply.stop_sequence.is_some() || reply.finish == Some(Finish::StopSequence) {
         losses.note("/stop_sequence");
     }
     let mut body = Vec::with_capacity(768);

@@ -40,16 +40,21 @@ fn an_edit_changes_the_fields_it_names_and_no_other() {
         assert_eq!(again.include_usage, head.stream || head.include_usage);
         let fields = |body: &[u8]| {
             let mut value: Value = serde_json::from_slice(body).unwrap();
-            for field in ["model", "max_tokens", "max_completion_tokens", "stream_options"] {
+            for field in
+                ["model", "max_tokens", "max_completion_tokens", "max_output_tokens", "stream_options"]
+            {
                 value.as_object_mut().unwrap().remove(field);
             }
-            for (config, limit) in [("generationConfig", "maxOutputTokens"), ("inferenceConfig", "maxTokens")]
-            {
-                if let Some(config) = value.get_mut(config) {
+            for (field, limit) in [
+                ("generationConfig", "maxOutputTokens"),
+                ("options", "num_predict"),
+                ("inferenceConfig", "maxTokens"),
+            ] {
+                if let Some(config) = value.get_mut(field) {
                     config.as_object_mut().unwrap().remove(limit);
                 }
-                if value.get(config) == Some(&Value::Object(serde_json::Map::new())) {
-                    value.as_object_mut().unwrap().remove(config);
+                if value.get(field) == Some(&Value::Object(serde_json::Map::new())) {
+                    value.as_object_mut().unwrap().remove(field);
                 }
             }
             value
@@ -107,6 +112,11 @@ fn an_error_that_breaks_a_stream_is_one_the_same_dialect_reads() {
     }
 }
 
+/// Where an error says which call it is of.
+fn call_field(dialect: Dialect) -> &'static str {
+    if dialect == Dialect::Cohere { "id" } else { "call_id" }
+}
+
 #[test]
 fn an_error_answer_says_code_call_and_docs_in_every_dialect() {
     let call = CallId::first_at(Timestamp::from_micros(0));
@@ -116,12 +126,18 @@ fn an_error_answer_says_code_call_and_docs_in_every_dialect() {
             let body = codec(dialect).write_error(&failure, Some(call));
             let value: Value = serde_json::from_slice(&body).unwrap();
             let error = &value["error"];
-            let message =
-                if dialect == Dialect::BedrockConverse { &value["message"] } else { &error["message"] };
+            let (message, ours) = match dialect {
+                Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Anthropic => {
+                    (&error["message"], error)
+                }
+                Dialect::Gemini => (&error["message"], &error["details"][0]["metadata"]),
+                Dialect::Cohere => (&value["message"], &value),
+                Dialect::Ollama => (error, &value),
+                Dialect::BedrockConverse => (&value["message"], error),
+            };
             assert_eq!(message, "what happened", "{dialect} {code}");
-            let ours = if dialect == Dialect::Gemini { &error["details"][0]["metadata"] } else { error };
             assert_eq!(ours["code"], code.as_str());
-            assert_eq!(ours["call_id"], call.to_string());
+            assert_eq!(ours[call_field(dialect)], call.to_string());
             assert_eq!(ours["docs"], format!("docs/errors.md#{code}"));
             assert!(!String::from_utf8(body).unwrap().contains("secret"));
         }
@@ -134,12 +150,16 @@ fn an_error_answer_without_a_call_names_none() {
     for dialect in Dialect::ALL {
         let body = codec(dialect).write_error(&failure, None);
         let value: Value = serde_json::from_slice(&body).unwrap();
-        let error = value["error"].as_object().unwrap();
+        let error = match dialect {
+            Dialect::Cohere | Dialect::Ollama => &value,
+            _ => &value["error"],
+        };
+        let error = error.as_object().unwrap();
         if dialect == Dialect::Gemini {
             // Its metadata holds texts only.
             assert_eq!(error["details"][0]["metadata"].get("call_id"), None);
         } else {
-            assert_eq!(error.get("call_id"), Some(&Value::Null), "{dialect}");
+            assert_eq!(error.get(call_field(dialect)), Some(&Value::Null), "{dialect}");
         }
         let outside = value.get("request_id");
         assert_eq!(outside, (dialect == Dialect::Anthropic).then_some(&Value::Null), "{dialect}");
@@ -156,8 +176,12 @@ fn tokens_and_models_are_said_in_the_dialects_own_shape() {
         let list: Value = serde_json::from_slice(&codec(dialect).write_models(&models)).unwrap();
         let one: Value = serde_json::from_slice(&codec(dialect).write_model(&models[1])).unwrap();
         let (models, id, first, tokens) = match dialect {
-            Dialect::OpenaiChat | Dialect::Anthropic => ("data", "id", "chat", "input_tokens"),
+            Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Anthropic => {
+                ("data", "id", "chat", "input_tokens")
+            }
             Dialect::Gemini => ("models", "name", "models/chat", "totalTokens"),
+            Dialect::Cohere => ("models", "name", "chat", "input_tokens"),
+            Dialect::Ollama => ("models", "model", "chat", "prompt_eval_count"),
             Dialect::BedrockConverse => ("modelSummaries", "modelId", "chat", "inputTokens"),
         };
         let one = one.get("modelDetails").unwrap_or(&one);

@@ -1,5 +1,5 @@
-//! The fixtures: `fixtures/<dialect>/<endpoint>/<case>.{request.json,reply.json,error.json,sse,jsonl}`. Which cases each dialect
-//! must have is for `representable` to say.
+//! The fixtures: `fixtures/<dialect>/<endpoint>/<case>.{request.json,reply.json,error.json,sse,ndjson,jsonl}`. Which cases each
+//! dialect must have is for `representable` to say.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -22,12 +22,17 @@ pub(crate) enum Kind {
 impl Kind {
     const ALL: [Self; 4] = [Self::Request, Self::Reply, Self::Error, Self::Stream];
 
-    const fn suffix(self) -> &'static str {
+    /// How the name of such a fixture ends, in a dialect whose streams are cut in this way.
+    const fn suffix(self, framing: Framing) -> &'static str {
         match self {
             Self::Request => ".request.json",
             Self::Reply => ".reply.json",
             Self::Error => ".error.json",
-            Self::Stream => ".sse",
+            Self::Stream => match framing {
+                Framing::Sse => ".sse",
+                Framing::Lines => ".ndjson",
+                Framing::EventStream => ".jsonl",
+            },
         }
     }
 }
@@ -81,19 +86,20 @@ fn of(dialect: Dialect) -> Vec<Fixture> {
         Dialect::OpenaiChat => "chat_completions",
         Dialect::Anthropic => "messages",
         Dialect::Gemini => "generate_content",
+        Dialect::OpenaiResponses => "responses",
+        Dialect::Cohere | Dialect::Ollama => "chat",
         Dialect::BedrockConverse => "converse",
     };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(dialect.as_str()).join(endpoint);
+    let framing = codec(dialect).framing();
     let entries = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
     entries
         .map(|path| {
             let name = path.file_name().unwrap().to_str().unwrap();
             let bytes = std::fs::read(&path).unwrap();
-            if let Some(case) = name.strip_suffix(".jsonl") {
-                return Fixture { dialect, kind: Kind::Stream, case: case.to_owned(), bytes: framed(&bytes) };
-            }
-            let read = |kind: Kind| Some((kind, name.strip_suffix(kind.suffix())?));
+            let read = |kind: Kind| Some((kind, name.strip_suffix(kind.suffix(framing))?));
             let (kind, case) = Kind::ALL.into_iter().find_map(read).expect("a fixture's name says its kind");
+            let bytes = if name.ends_with(".jsonl") { framed(&bytes) } else { bytes };
             Fixture { dialect, kind, case: case.to_owned(), bytes }
         })
         .collect()
@@ -160,7 +166,8 @@ pub(crate) fn readable(dialect: Dialect, stream: &[u8]) -> String {
 
 /// A stream's events, each with the bytes it is.
 pub(crate) fn events(stream: &[u8], dialect: Dialect) -> Vec<&[u8]> {
-    if codec(dialect).framing() == Framing::EventStream {
+    let framing = codec(dialect).framing();
+    if framing == Framing::EventStream {
         let (mut events, mut rest) = (Vec::new(), stream);
         while let Some(length) = rest.first_chunk::<4>() {
             let length = usize::try_from(u32::from_be_bytes(*length)).unwrap().min(rest.len());
@@ -171,6 +178,10 @@ pub(crate) fn events(stream: &[u8], dialect: Dialect) -> Vec<&[u8]> {
         return events;
     }
     let text = std::str::from_utf8(stream).unwrap();
-    let end = if text.contains("\r\n") { "\r\n\r\n" } else { "\n\n" };
+    let end = match framing {
+        Framing::Lines => "\n",
+        _ if text.contains("\r\n") => "\r\n\r\n",
+        _ => "\n\n",
+    };
     text.split_inclusive(end).map(str::as_bytes).collect()
 }

@@ -36,6 +36,8 @@ struct Case {
     to: Vec<String>,
     #[serde(default)]
     lost: Vec<(String, String, String)>,
+    #[serde(default)]
+    also: Vec<(String, String)>,
 }
 
 /// A case between two dialects.
@@ -93,8 +95,9 @@ impl Table {
 impl Case {
     fn carries(&self, from: Dialect, to: Dialect, listeners: &[String]) -> bool {
         let is = |name: &str, dialect: Dialect| name == dialect.as_str();
-        named(&self.to, listeners).contains(&to)
-            && !self.lost.iter().any(|(a, b, _)| is(a, from) && is(b, to))
+        let is_sayable = named(&self.to, listeners).contains(&to)
+            || self.also.iter().any(|(a, b)| is(a, from) && is(b, to));
+        is_sayable && !self.lost.iter().any(|(a, b, _)| is(a, from) && is(b, to))
     }
 }
 
@@ -309,7 +312,9 @@ fn of_chat(chat: &Chat<'_>) -> Vec<String> {
         Some(thinking) => Some(format!("{thinking:?}")),
     });
     said.extend(chat.user.as_ref().map(|user| format!("user {user}")));
-    said.extend(chat.extra.iter().map(|extra| format!("{} {}", extra.path, extra.value)));
+    // The same field may stand elsewhere in another dialect.
+    let key = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    said.extend(chat.extra.iter().map(|extra| format!("{} {}", key(&extra.path), extra.value)));
     said
 }
 
@@ -349,7 +354,9 @@ fn of_stream(dialect: Dialect, bytes: &[u8]) -> Vec<String> {
         };
         match event {
             Event::Start { id, model, usage: metered } => {
-                // Bedrock says neither.
+                // Ollama's replies have no id, Cohere does not say which model answers, and Bedrock says neither; who has a
+                // field for it writes an empty one then.
+                let (id, model) = (id.filter(|id| !id.is_empty()), model.filter(|model| !model.is_empty()));
                 origin = id.as_ref().or(model.as_ref()).map(|_| format!("id {id:?} model {model:?}"));
                 usage = metered;
             }
@@ -435,12 +442,12 @@ fn page(table: &Table) -> String {
                 }
             };
             let (from, to) = (list(&case.from, speakers), list(&case.to, listeners));
-            let but = case.lost.iter().filter(|(a, b, _)| {
-                let is_known = |name: &str| Dialect::ALL.iter().any(|dialect| dialect.as_str() == name);
-                is_known(a) && is_known(b)
-            });
+            let known = |name: &str| Dialect::ALL.iter().any(|dialect| dialect.as_str() == name);
             write!(page, "| {name} | {} | {from} | {to}", case.about).unwrap();
-            for (from, to, why) in but {
+            for (from, to) in case.also.iter().filter(|(a, b)| known(a) && known(b)) {
+                write!(page, "; from `{from}` to `{to}` too").unwrap();
+            }
+            for (from, to, why) in case.lost.iter().filter(|(a, b, _)| known(a) && known(b)) {
                 write!(page, "; not from `{from}` to `{to}`: {why}").unwrap();
             }
             page.push_str(" |\n");

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use http::header::CONTENT_TYPE;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use stepwell_http1::Headers;
 use stepwell_http1::client::{Request, Template};
 use stepwell_policy::{Next, after};
@@ -21,6 +21,7 @@ use stepwell_types::{Code, Endpoint, Failure, Outcome, Usage};
 use stepwell_upstream::{Error, Exchange, Upstream};
 use stepwell_wire::Fault;
 use stepwell_wire::chat::Chat;
+use tokio::time::Instant;
 
 use self::encode::Encoded;
 use crate::answer::{Answer, Refusal};
@@ -87,8 +88,12 @@ async fn try_target<'a>(
         Endpoint::Chat => encode::worst_case(call, target, route, encoded.body.len(), open.record.started),
         Endpoint::CountTokens => (Some(stepwell_types::NanoUsd::ZERO), Usage::default()),
     };
+    let authorization = authorization(target, upstream, plan.deadline).await?;
     open.begin_attempt(target, face.dialect, bound, estimate).await?;
-    let request = request(call, &target.provider, template, &encoded, open);
+    let mut request = request(call, &target.provider, template, &encoded, open);
+    if let Some(authorization) = &authorization {
+        request.header(AUTHORIZATION.as_str(), authorization.as_bytes());
+    }
     let limits = &target.provider.limits;
     let sent = upstream.send(&target.provider.origin, request, limits, plan.deadline).await;
     let exchange = sent.map_err(|error| fail(&error, Seen::default(), target, open))?;
@@ -102,6 +107,21 @@ async fn try_target<'a>(
         Endpoint::Chat if call.head.stream => stream::commit(exchange, call, target, face, open).await,
         Endpoint::Chat => whole::read(exchange, call, target, face, open).await,
     }
+}
+
+/// The credential of its own that a request needs, where the provider's is one that expires.
+async fn authorization(
+    target: &Target,
+    upstream: &Arc<Upstream>,
+    deadline: Instant,
+) -> Result<Option<HeaderValue>, Failure> {
+    target.provider.credential.authorization(upstream, deadline).await.map_err(|error| {
+        let provider = &target.name.provider;
+        let message = format!("{provider} cannot be called: stepwell has no valid credential for it");
+        let mut failure = Failure::new(Code::UpstreamAuth, message);
+        failure.detail = Some(format!("{provider}: {error}"));
+        failure
+    })
 }
 
 /// The request as this provider takes it: its credentials, the client's headers that its kind lets through, and ids to

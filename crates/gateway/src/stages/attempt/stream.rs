@@ -4,10 +4,9 @@ use std::future::poll_fn;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use stepwell_types::{CallId, Code, Failure, Outcome};
+use stepwell_types::{Code, Failure, Outcome};
 use stepwell_upstream::{Exchange, Progress};
-use stepwell_wire::stream::{Event, StreamWriter};
-use stepwell_wire::{Fault, Losses, Pipe, UpstreamError, codec, translate};
+use stepwell_wire::{Defaults, Fault, Pipe, UpstreamError, codec, translate_with};
 
 use crate::answer::{Answer, Committed, Refusal};
 use crate::open_call::{Billing, OpenCall, Seen};
@@ -33,8 +32,7 @@ pub(crate) async fn commit(
         let message = format!("a stream was asked for, and its reply is {}", content_type(&exchange));
         return Err(invalid(&message, Seen::default(), target, open));
     }
-    let created = open.record.started.as_seconds();
-    let mut pipe = pipe(call, target, face, open.id(), created);
+    let mut pipe = pipe(call, target, face, open);
     let mut ready = Vec::new();
     loop {
         let burst = poll_fn(|cx| exchange.poll_burst(cx)).await;
@@ -86,38 +84,15 @@ pub(crate) async fn commit(
 }
 
 /// The machine between the two dialects.
-fn pipe(call: &Call, target: &Target, face: &Face, id: CallId, created: i64) -> Box<dyn Pipe> {
+fn pipe(call: &Call, target: &Target, face: &Face, open: &OpenCall) -> Box<dyn Pipe> {
     if face.dialect == call.dialect {
         return call.codec.tap(!call.head.include_usage);
     }
+    let created = open.record.started.as_seconds();
     let writer = call.codec.stream_writer(call.head.include_usage, created);
-    let named = Named { writer, id: id.to_string(), model: Arc::clone(&target.name.model) };
-    translate(codec(face.dialect), Box::new(named))
-}
-
-/// A writer that says an id and a model where the provider's stream says none: clients of most dialects expect them.
-struct Named {
-    writer: Box<dyn StreamWriter>,
-    id: String,
-    model: Arc<str>,
-}
-
-impl StreamWriter for Named {
-    fn push(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
-        let Event::Start { id, model, usage } = event else { return self.writer.push(event, out) };
-        let id = id.as_deref().unwrap_or(&self.id);
-        let model = model.as_deref().unwrap_or(&self.model);
-        let start = Event::Start { id: Some(id.into()), model: Some(model.into()), usage: *usage };
-        self.writer.push(&start, out);
-    }
-
-    fn held(&self) -> usize {
-        self.writer.held()
-    }
-
-    fn take_losses(&mut self) -> Losses {
-        self.writer.take_losses()
-    }
+    let defaults =
+        Defaults { id: Some(open.id().to_string().into()), model: Some(Arc::clone(&target.name.model)) };
+    translate_with(codec(face.dialect), writer, defaults)
 }
 
 /// An error event before any content.

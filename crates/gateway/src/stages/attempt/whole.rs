@@ -57,8 +57,8 @@ fn translate(
         usage: reply.usage,
     };
     reply.created.get_or_insert(open.record.started.as_seconds());
-    // Clients of most dialects expect an id and a model, and some providers' replies have neither.
-    reply.id.get_or_insert_with(|| Cow::Owned(open.id().to_string()));
+    // Not every dialect has an id or says which model answers, and every client of one that does expects it.
+    reply.id.get_or_insert_with(|| open.id().to_string().into());
     reply.model.get_or_insert(Cow::Borrowed(&target.name.model));
     let written = call.codec.write_reply(&reply);
     open.note_losses("reply", &written.losses);

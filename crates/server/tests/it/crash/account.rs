@@ -240,8 +240,9 @@ fn wrong(attempt: &AttemptRecord, entry: Option<&OracleEntry>) -> Option<&'stati
     match (attempt.usage_source, entry) {
         (UsageSource::Provider, None) => Some("the provider never had an attempt it is said to have metered"),
         (UsageSource::Provider, Some(entry)) => {
-            // Bedrock's replies have no id.
-            let id = (attempt.dialect != Dialect::BedrockConverse).then_some(&*entry.id);
+            // The replies of Ollama and of Bedrock have no ids: there the account's is its own.
+            let has_none = matches!(entry.dialect, Dialect::Ollama | Dialect::BedrockConverse);
+            let id = (!has_none).then_some(&*entry.id);
             let is_equal = attempt.cost == Some(billed)
                 && attempt.cost_status == CostStatus::Exact
                 && attempt.usage == entry.billed_usage

@@ -224,14 +224,28 @@ targets = ["openai/limited", "anthropic/small"]
 targets = ["anthropic/broken", "openai/large"]
 [providers.openai]
 kind = "openai"
+dialects = ["openai_chat"]
 base_url = "http://{sim}/v1"
 api_key = "file:key"
 [providers.anthropic]
 kind = "anthropic"
 base_url = "http://{sim}"
 api_key = "file:key"
+[providers.responses]
+kind = "openai"
+dialects = ["openai_responses"]
+base_url = "http://{sim}/v1"
+api_key = "file:key"
 [providers.gemini]
 kind = "gemini"
+base_url = "http://{sim}"
+api_key = "file:key"
+[providers.cohere]
+kind = "cohere"
+base_url = "http://{sim}"
+api_key = "file:key"
+[providers.ollama]
+kind = "ollama"
 base_url = "http://{sim}"
 api_key = "file:key"
 [providers.bedrock]
@@ -240,7 +254,7 @@ base_url = "http://{sim}"
 api_key = "file:key"
 "#
     );
-    for provider in ["openai", "anthropic", "gemini", "bedrock"] {
+    for provider in ["openai", "responses", "anthropic", "gemini", "cohere", "ollama", "bedrock"] {
         for (model, prices) in priced_models() {
             // An hour's cache write has no key of its own: it costs twice the input rate, as the simulator's does.
             assert_eq!(prices.cache_write_1h, 2 * prices.input);

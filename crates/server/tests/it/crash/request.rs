@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use stepwell_types::Dialect;
 
 /// What clients name, the plain ones more often than the routes whose first target never answers.
-const MODELS: [&str; 12] = [
+const MODELS: [&str; 18] = [
     "openai/small",
     "openai/small",
     "openai/large",
@@ -19,6 +19,12 @@ const MODELS: [&str; 12] = [
     "anthropic/large",
     "gemini/small",
     "gemini/large",
+    "responses/small",
+    "responses/large",
+    "cohere/small",
+    "cohere/large",
+    "ollama/small",
+    "ollama/large",
     "bedrock/small",
     "bedrock/large",
     "fall-to-anthropic",
@@ -58,6 +64,9 @@ pub(super) fn any(random: &mut fastrand::Rng, number: usize, host: &str) -> Plan
         Dialect::OpenaiChat => ("/v1/chat/completions".to_owned(), openai(random, streamed)),
         Dialect::Anthropic => ("/v1/messages".to_owned(), anthropic(random, streamed)),
         Dialect::Gemini => gemini(random, streamed),
+        Dialect::OpenaiResponses => ("/v1/responses".to_owned(), responses(random, streamed)),
+        Dialect::Cohere => ("/v2/chat".to_owned(), cohere(random, streamed)),
+        Dialect::Ollama => ("/api/chat".to_owned(), ollama(random, streamed)),
         Dialect::BedrockConverse => bedrock(random, streamed),
     };
     let request = Request::post(path)
@@ -71,9 +80,10 @@ pub(super) fn any(random: &mut fastrand::Rng, number: usize, host: &str) -> Plan
     Plan { request, dialect, streamed, patience }
 }
 
-/// A feature, and for most calls as many and as long other tags as there may be: segments are to fill soon.
+/// A feature, one of two, so that no minute has more groups than the ledger tells apart; and for most calls as many and as
+/// long other tags as there may be: segments are to fill soon.
 fn tags(number: usize) -> String {
-    let mut tags = format!("feature={}", ["search", "chat", "mail"][number % 3]);
+    let mut tags = format!("feature={}", ["search", "chat"][number % 2]);
     if !number.is_multiple_of(8) {
         for filler in 0..14 {
             write!(tags, ",filler-{filler}={}", "x".repeat(128)).unwrap();
@@ -115,6 +125,19 @@ fn anthropic(random: &mut fastrand::Rng, streamed: bool) -> Value {
     })
 }
 
+fn responses(random: &mut fastrand::Rng, streamed: bool) -> Value {
+    let mut body = json!({
+        "model": model(random),
+        "instructions": background(),
+        "input": text(random),
+        "stream": streamed,
+    });
+    if random.bool() {
+        body["max_output_tokens"] = random.u32(16..200).into();
+    }
+    body
+}
+
 fn gemini(random: &mut fastrand::Rng, streamed: bool) -> (String, Value) {
     let method = if streamed { "streamGenerateContent?alt=sse" } else { "generateContent" };
     let body = json!({
@@ -123,6 +146,24 @@ fn gemini(random: &mut fastrand::Rng, streamed: bool) -> (String, Value) {
         "generationConfig": {"maxOutputTokens": random.u32(4..200)},
     });
     (format!("/v1beta/models/{}:{method}", model(random)), body)
+}
+
+fn cohere(random: &mut fastrand::Rng, streamed: bool) -> Value {
+    json!({
+        "model": model(random),
+        "max_tokens": random.u32(4..200),
+        "stream": streamed,
+        "messages": [{"role": "system", "content": background()}, {"role": "user", "content": text(random)}],
+    })
+}
+
+fn ollama(random: &mut fastrand::Rng, streamed: bool) -> Value {
+    json!({
+        "model": model(random),
+        "stream": streamed,
+        "messages": [{"role": "system", "content": background()}, {"role": "user", "content": text(random)}],
+        "options": {"num_predict": random.u32(4..200)},
+    })
 }
 
 fn bedrock(random: &mut fastrand::Rng, streamed: bool) -> (String, Value) {
@@ -173,6 +214,11 @@ pub(super) fn is_complete(dialect: Dialect, stream: &[u8]) -> bool {
         Dialect::OpenaiChat => holds(stream, b"data: [DONE]\n\n"),
         Dialect::Anthropic => holds(stream, b"event: message_stop\n"),
         Dialect::Gemini => holds(stream, b"\"finishReason\":"),
+        Dialect::OpenaiResponses => {
+            holds(stream, b"event: response.completed\n") || holds(stream, b"event: response.incomplete\n")
+        }
+        Dialect::Cohere => holds(stream, b"event: message-end\n") && !has_error(dialect, stream),
+        Dialect::Ollama => holds(stream, b"\"done\":true"),
         Dialect::BedrockConverse => holds(stream, b":event-type\x07\x00\x08metadata"),
     }
 }
@@ -181,7 +227,9 @@ pub(super) fn is_complete(dialect: Dialect, stream: &[u8]) -> bool {
 pub(super) fn has_error(dialect: Dialect, stream: &[u8]) -> bool {
     match dialect {
         Dialect::OpenaiChat | Dialect::Gemini => holds(stream, b"data: {\"error\":"),
-        Dialect::Anthropic => holds(stream, b"event: error\n"),
+        Dialect::Anthropic | Dialect::OpenaiResponses => holds(stream, b"event: error\n"),
+        Dialect::Cohere => holds(stream, b"\"delta\":{\"error\":"),
+        Dialect::Ollama => holds(stream, b"{\"error\":"),
         Dialect::BedrockConverse => holds(stream, b":exception-type"),
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::chat::{Part, Role, Source, Turn};
 use crate::json::{Array, Object};
+use crate::openai::fitting;
 use crate::openai_chat::message::{audio_format, write_image, write_signature};
 use crate::{Losses, Quirks};
 
-use super::fitting::fitting;
 use super::write::is_kind;
 
 /// The longest id of a tool call that OpenAI takes.

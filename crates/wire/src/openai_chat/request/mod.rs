@@ -1,6 +1,5 @@
 //! Requests: read into the superset here, written from it in `write`.
 
-pub(crate) mod fitting;
 mod messages;
 mod write;
 
@@ -9,10 +8,11 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 use stepwell_types::Code;
 
-use super::message::{self, Content, ToolCall, said};
+use super::message::{self, Content, ToolCall};
 use crate::Error;
 use crate::chat::{Chat, Extra, Format, Part, Role, Thinking, Tool, ToolChoice, Turn};
 use crate::json::{Listed, Text, Whole, object, read as read_json};
+use crate::openai::{said, user};
 
 pub(super) use write::write;
 
@@ -157,22 +157,6 @@ fn limit(current: Option<u64>, former: Option<u64>) -> Result<Option<u64>, Error
         return Err(Error::at(Code::InvalidRequest, "max_tokens", message));
     }
     Ok(current.or(former))
-}
-
-/// The end user: `user`, or what takes its place.
-fn user<'a>(
-    user: Option<Text<'a>>,
-    identifier: Option<&'a RawValue>,
-    extra: &mut Vec<Extra<'a>>,
-) -> Option<Cow<'a, str>> {
-    let Some(identifier) = identifier else { return user.map(|user| user.0) };
-    match (user, serde_json::from_str::<Text<'_>>(identifier.get())) {
-        (None, Ok(identifier)) => Some(identifier.0),
-        (user, _) => {
-            extra.push(Extra { path: "/safety_identifier".to_owned(), value: identifier });
-            user.map(|user| user.0)
-        }
-    }
 }
 
 /// One turn for each message, so that a turn's number is its message's.

@@ -5,19 +5,19 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::fitting::fitting;
 use super::messages::Messages;
 use crate::chat::{Chat, Extra, Format, Role, Thinking, Tool, ToolChoice};
 use crate::json::{Object, Text, key_under, write_object};
+use crate::openai::{effort, fitting, held};
 use crate::{Edits, Losses, Quirks, Written};
 
-/// Fields of the body that only OpenAI has: they come from one of its own clients and go out as they came in.
-const OWN: [&str; 19] = [
+/// Fields of the body that only OpenAI has: they come from one of its own clients and go out as they came in. `logprobs` is
+/// none of them: Cohere and Ollama have it too, and what comes back for it is every vendor's own.
+const OWN: [&str; 17] = [
     "audio",
     "function_call",
     "functions",
     "logit_bias",
-    "logprobs",
     "metadata",
     "modalities",
     "moderation",
@@ -29,7 +29,6 @@ const OWN: [&str; 19] = [
     "response_format",
     "safety_identifier",
     "store",
-    "top_logprobs",
     "verbosity",
     "web_search_options",
 ];
@@ -60,7 +59,7 @@ pub(in super::super) fn write(chat: &Chat<'_>, edits: &Edits<'_>, quirks: Quirks
         offer_tools(chat, object, &mut losses);
         limits(chat, edits, quirks, object, &mut losses);
         if let Some(format) = &chat.format {
-            response_format(format, object);
+            response_format(format, object, &mut losses);
         }
         if let Some(user) = &chat.user {
             object.string("user", &fitting(user, USER_LIMIT, "user_"));
@@ -73,7 +72,7 @@ pub(in super::super) fn write(chat: &Chat<'_>, edits: &Edits<'_>, quirks: Quirks
         }
         let mut written = Vec::new();
         for extra in &chat.extra {
-            if !rest(extra, object, &mut written) {
+            if !rest(extra, chat, object, &mut written) {
                 losses.note(extra.path.as_str());
             }
         }
@@ -83,10 +82,21 @@ pub(in super::super) fn write(chat: &Chat<'_>, edits: &Edits<'_>, quirks: Quirks
 
 /// Writes a field that the superset has no place for if it is OpenAI's own. False where it is lost: one of another
 /// dialect, or one that was `written` before.
-fn rest<'e>(extra: &'e Extra<'_>, object: &mut Object<'_>, written: &mut Vec<Cow<'e, str>>) -> bool {
+fn rest<'e>(
+    extra: &'e Extra<'_>,
+    chat: &Chat<'_>,
+    object: &mut Object<'_>,
+    written: &mut Vec<Cow<'e, str>>,
+) -> bool {
+    if extra.path == "/text/verbosity" {
+        object.raw("verbosity", extra.value);
+        return true;
+    }
     let Some(key) = key_under(&extra.path, "") else { return is_own_tool(extra) };
     let own = match &*key {
         "service_tier" => extra.value.get() != "\"standard_only\"",
+        // Responses ask for likelihoods in a form of their own.
+        "top_logprobs" => chat.extra.iter().any(|extra| extra.path == "/logprobs"),
         "tool_choice" => is_kind(extra.value, &["allowed_tools", "custom"]),
         key => OWN.contains(&key),
     };
@@ -128,7 +138,9 @@ fn offer_tools(chat: &Chat<'_>, object: &mut Object<'_>, losses: &mut Losses) {
             if tool.cache.is_some() {
                 losses.note(format!("/tools/{index}/cache_control"));
             }
-            tools.object(|item| function(tool, item));
+            let strict =
+                held(tool.strict, tool.schema.as_deref(), || format!("/tools/{index}/strict"), losses);
+            tools.object(|item| function(tool, strict, item));
         }
         for extra in own {
             tools.raw(extra.value);
@@ -149,13 +161,13 @@ fn offer_tools(chat: &Chat<'_>, object: &mut Object<'_>, losses: &mut Losses) {
     }
 }
 
-fn function(tool: &Tool<'_>, item: &mut Object<'_>) {
+fn function(tool: &Tool<'_>, strict: Option<bool>, item: &mut Object<'_>) {
     item.string("type", "function");
     item.object("function", |function| {
         function.string("name", &tool.name);
         function.string_if("description", tool.description.as_ref());
         function.raw_if("parameters", tool.schema.as_deref());
-        if let Some(strict) = tool.strict {
+        if let Some(strict) = strict {
             function.bool("strict", strict);
         }
     });
@@ -200,16 +212,7 @@ fn limits(chat: &Chat<'_>, edits: &Edits<'_>, quirks: Quirks, object: &mut Objec
     }
 }
 
-/// The level that comes closest to a budget of thinking tokens.
-fn effort(budget: u64) -> &'static str {
-    match budget {
-        0..4_096 => "low",
-        4_096..16_384 => "medium",
-        _ => "high",
-    }
-}
-
-fn response_format(format: &Format<'_>, object: &mut Object<'_>) {
+fn response_format(format: &Format<'_>, object: &mut Object<'_>, losses: &mut Losses) {
     object.object("response_format", |response| match format {
         Format::JsonObject => response.string("type", "json_object"),
         Format::JsonSchema { name, description, schema, strict } => {
@@ -218,8 +221,9 @@ fn response_format(format: &Format<'_>, object: &mut Object<'_>) {
                 json_schema.string("name", name.as_deref().unwrap_or("reply"));
                 json_schema.string_if("description", description.as_ref());
                 json_schema.raw("schema", schema);
-                if let Some(strict) = strict {
-                    json_schema.bool("strict", *strict);
+                let path = || "/output_config/format/schema".to_owned();
+                if let Some(strict) = held(*strict, Some(schema), path, losses) {
+                    json_schema.bool("strict", strict);
                 }
             });
         }

@@ -9,8 +9,9 @@ use super::{Chunk, DONE, Delta, problem};
 use crate::chat::Part;
 use crate::framing::Frame;
 use crate::json::{Listed, Text, read_frame};
+use crate::openai::error;
 use crate::openai_chat::message::{self, ToolCall};
-use crate::openai_chat::{error, finish, reply};
+use crate::openai_chat::{finish, reply};
 use crate::stream::{Event, StreamReader};
 use crate::{Fault, Losses};
 
@@ -91,6 +92,7 @@ impl Reader {
     }
 
     fn take(&mut self, chunk: Chunk<'_>, events: Events<'_>) -> Result<(), Fault> {
+        let metered = chunk.metered();
         let choices = chunk.choices.unwrap_or_default();
         // Azure begins with a chunk of filter results that has neither choices nor an id.
         if choices.is_empty() && chunk.usage.is_none() {
@@ -117,7 +119,7 @@ impl Reader {
                 events(Event::Finish { reason: finish::read(&reason.0), stop_sequence: None });
             }
         }
-        if let Some(usage) = chunk.usage.and_then(|counts| counts.usage()) {
+        if let Some(usage) = metered {
             events(Event::Usage(usage));
         }
         Ok(())
