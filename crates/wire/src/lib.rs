@@ -19,6 +19,7 @@ mod pipe;
 mod tap;
 
 pub mod chat;
+pub mod embeddings;
 pub mod framing;
 pub mod json;
 pub mod stream;
