@@ -28,5 +28,5 @@ pub use error::Error;
 pub use family::{ModelQuirks, model_quirks};
 pub use line::Line;
 pub use model::{Listed, ModelPrice, OwnPrice};
-pub use provider::{Auth, Face, ProviderKind, Quirks, provider_kind, provider_kinds};
+pub use provider::{Auth, EmbeddingFace, Face, ProviderKind, Quirks, provider_kind, provider_kinds};
 pub use rate::{Rate, RateParseError};

@@ -12,7 +12,7 @@ use stepwell_catalog::{Auth, ModelPrice, PriceBook, ProviderKind, model_quirks};
 use stepwell_config::{ProviderSettings, RouteSettings, Secret, Settings};
 use stepwell_http1::client::Template;
 use stepwell_policy::{Choice, Pricing, Routing};
-use stepwell_types::{Code, Dialect, Failure, TargetName};
+use stepwell_types::{Code, Dialect, EmbeddingFormat, EmbeddingQuirks, Endpoint, Failure, TargetName};
 use stepwell_upstream::{Limits, Origin};
 use stepwell_wire::Quirks;
 
@@ -59,18 +59,58 @@ pub(crate) struct Target {
     pub(crate) quirks: Quirks,
     /// The dialect to speak with its model, whatever the client's, where the provider has it.
     only: Option<Dialect>,
-    faces: Arc<[Face]>,
+    faces: Arc<Faces>,
 }
 
 impl Target {
     /// The face that a client of this dialect is served through: the model's only one, else the client's own where the
     /// provider has it, else the first.
     pub(crate) fn face(&self, client: Dialect) -> Result<&Face, Failure> {
-        let of = |dialect: Dialect| self.faces.iter().find(|face| face.dialect == dialect);
-        self.only.and_then(of).or_else(|| of(client)).or(self.faces.first()).ok_or_else(|| {
-            Failure::new(Code::InternalError, format!("{} speaks no dialect", self.name.provider))
-        })
+        let faces = &self.faces.dialects;
+        let of = |dialect: Dialect| faces.iter().find(|face| face.dialect == dialect);
+        self.only
+            .and_then(of)
+            .or_else(|| of(client))
+            .or(faces.first())
+            .ok_or_else(|| self.refused("converse", "embeddings"))
     }
+
+    /// The face that a client of this form of embeddings is served through: its own where the provider has it, else the
+    /// first.
+    pub(crate) fn embedding_face(&self, client: EmbeddingFormat) -> Result<&EmbeddingFace, Failure> {
+        let faces = &self.faces.embeddings;
+        let own = faces.iter().find(|face| face.format == client);
+        own.or(faces.first()).ok_or_else(|| self.refused("embed", "conversations"))
+    }
+
+    /// Whether its provider has this endpoint at all.
+    pub(crate) fn serves(&self, endpoint: Endpoint) -> bool {
+        match endpoint {
+            Endpoint::Chat | Endpoint::CountTokens => !self.faces.dialects.is_empty(),
+            Endpoint::Embeddings => !self.faces.embeddings.is_empty(),
+        }
+    }
+
+    fn refused(&self, what: &str, instead: &str) -> Failure {
+        let message = format!(
+            "`{}` is of the provider `{}`, which does not {what}: it serves {instead} only",
+            self.name.model, self.name.provider
+        );
+        Failure::new(Code::UnsupportedParameter, message).param("model")
+    }
+}
+
+/// All that a provider speaks.
+struct Faces {
+    dialects: Vec<Face>,
+    embeddings: Vec<EmbeddingFace>,
+}
+
+/// A form in which a provider is asked for vectors, and a request in it as far as it is the same for every call.
+pub(crate) struct EmbeddingFace {
+    pub(crate) format: EmbeddingFormat,
+    pub(crate) quirks: EmbeddingQuirks,
+    pub(crate) template: Template,
 }
 
 /// A dialect that a provider speaks, and requests in it as far as they are the same for every call, credentials included.
@@ -87,8 +127,9 @@ pub(crate) struct Provider {
     pub(crate) origin: Origin,
     headers: HeaderMap,
     known: Vec<stepwell_catalog::Face>,
+    embeddings: &'static [stepwell_catalog::EmbeddingFace],
     /// The faces to every model, where no path names one.
-    faces: Option<Arc<[Face]>>,
+    faces: Option<Arc<Faces>>,
     /// Headers that a call can bring itself.
     pub(crate) forwarded: Vec<Forwarded>,
     pub(crate) passing: Passing,
@@ -190,6 +231,7 @@ impl Provider {
         let timeouts = settings.timeouts;
         let mut provider = Self {
             known: settings.faces.clone(),
+            embeddings: kind.embeddings,
             headers,
             faces: None,
             forwarded,
@@ -204,14 +246,16 @@ impl Provider {
             total: timeouts.total,
             origin,
         };
-        if !provider.known.iter().any(|face| face.chat_path.contains(MODEL)) {
+        let mut paths = provider.known.iter().map(|face| face.chat_path);
+        let mut embedding_paths = provider.embeddings.iter().map(|face| face.path);
+        if !paths.any(|path| path.contains(MODEL)) && !embedding_paths.any(|path| path.contains(MODEL)) {
             provider.faces = Some(provider.faces_at("")?);
         }
         Ok(provider)
     }
 
     /// The faces to a model.
-    fn faces(&self, model: &str) -> Result<Arc<[Face]>, String> {
+    fn faces(&self, model: &str) -> Result<Arc<Faces>, String> {
         if let Some(faces) = &self.faces {
             return Ok(Arc::clone(faces));
         }
@@ -219,7 +263,7 @@ impl Provider {
     }
 
     /// The faces to a model whose name stands in their paths as given.
-    fn faces_at(&self, model: &str) -> Result<Arc<[Face]>, String> {
+    fn faces_at(&self, model: &str) -> Result<Arc<Faces>, String> {
         let template = |path: &str| {
             let path = path.replace(MODEL, model);
             self.origin.template(&Method::POST, &path, &self.headers).map_err(|error| error.to_string())
@@ -232,7 +276,13 @@ impl Provider {
                 count_tokens: face.count_tokens_path.map(template).transpose()?,
             })
         };
-        self.known.iter().map(ready).collect()
+        let ready_to_embed = |face: &stepwell_catalog::EmbeddingFace| {
+            let template = template(face.path)?;
+            Ok(EmbeddingFace { format: face.format, quirks: face.quirks, template })
+        };
+        let dialects = self.known.iter().map(ready).collect::<Result<_, String>>()?;
+        let embeddings = self.embeddings.iter().map(ready_to_embed).collect::<Result<_, String>>()?;
+        Ok(Arc::new(Faces { dialects, embeddings }))
     }
 }
 
