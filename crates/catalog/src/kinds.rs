@@ -67,7 +67,10 @@ pub(crate) const KINDS: &[ProviderKind] = &[
     },
     // Unknown fields are refused with 422; streams always end with usage.
     ProviderKind {
-        embeddings: &[EmbeddingFace { quirks: EmbeddingQuirks { output_fields: true, ..TEXTS }, ..EMBEDDINGS }],
+        embeddings: &[EmbeddingFace {
+            quirks: EmbeddingQuirks { output_fields: true, ..TEXTS },
+            ..EMBEDDINGS
+        }],
         base_url: Some("https://api.mistral.ai/v1"),
         key_env: Some("MISTRAL_API_KEY"),
         prices: Some("mistral"),

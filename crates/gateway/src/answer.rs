@@ -12,8 +12,8 @@ use stepwell_http1::server::Response;
 use stepwell_http1::{HeaderLines, Headers};
 use stepwell_types::Failure;
 use stepwell_upstream::Exchange;
-use stepwell_wire::framing::Framing;
 use stepwell_wire::Pipe;
+use stepwell_wire::framing::Framing;
 
 use crate::door::Refused;
 use crate::headers;

@@ -153,7 +153,13 @@ fn names_a_method(path: &str) -> bool {
     let method = path.strip_prefix(MODEL).and_then(|rest| rest.rsplit_once(':')).map(|(_, method)| method);
     matches!(
         method,
-        Some("generateContent" | "streamGenerateContent" | "countTokens" | "embedContent" | "batchEmbedContents")
+        Some(
+            "generateContent"
+                | "streamGenerateContent"
+                | "countTokens"
+                | "embedContent"
+                | "batchEmbedContents"
+        )
     )
 }
 

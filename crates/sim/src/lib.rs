@@ -38,6 +38,7 @@ mod body;
 mod check;
 mod control;
 mod delivery;
+mod embed;
 mod error;
 mod failure;
 mod faults;

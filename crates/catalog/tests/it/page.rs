@@ -81,5 +81,11 @@ fn differences(kind: &ProviderKind) -> String {
         ("`no_null`", of_vectors.no_null),
         ("`texts_only`", of_vectors.texts_only),
     ];
-    named.into_iter().chain(own_of_vectors).filter(|(_, differs)| *differs).map(|(name, _)| name).collect::<Vec<_>>().join(", ")
+    named
+        .into_iter()
+        .chain(own_of_vectors)
+        .filter(|(_, differs)| *differs)
+        .map(|(name, _)| name)
+        .collect::<Vec<_>>()
+        .join(", ")
 }

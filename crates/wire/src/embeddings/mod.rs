@@ -7,8 +7,6 @@
 mod gemini;
 mod openai;
 mod purpose;
-#[cfg(test)]
-mod tests;
 mod tei;
 mod vector;
 
@@ -117,8 +115,12 @@ pub trait Codec: Send + Sync {
 
     /// Writes a request for a target that speaks this format. Fields it cannot say are losses; an error where an input
     /// cannot be said, as no reply could be made to the others alone.
-    fn write_request(&self, embed: &Embed<'_>, model: &str, quirks: EmbeddingQuirks)
-    -> Result<Written, Error>;
+    fn write_request(
+        &self,
+        embed: &Embed<'_>,
+        model: &str,
+        quirks: EmbeddingQuirks,
+    ) -> Result<Written, Error>;
 
     /// Reads what the record needs of a complete reply.
     fn reply_facts(&self, body: &[u8]) -> Result<Facts, Error>;

@@ -59,7 +59,8 @@ impl Codec for Tei {
             let message = "model is missing: name one in the body, or in the path as /embed?model=NAME";
             Error::at(Code::InvalidRequest, "model", message)
         })?;
-        let input = scan.inputs.ok_or_else(|| Error::at(Code::InvalidRequest, "inputs", "inputs is missing"))?;
+        let input =
+            scan.inputs.ok_or_else(|| Error::at(Code::InvalidRequest, "inputs", "inputs is missing"))?;
         check_input("inputs", input)?;
         let model_span = scan.model.and_then(|raw| span(body, raw)).unwrap_or_default();
         let head = Head { model: Arc::from(model), model_span, alternatives: 1, ..Head::default() };
@@ -83,7 +84,8 @@ impl Codec for Tei {
 
     fn read_request<'a>(&self, body: &'a [u8]) -> Result<Embed<'a>, Error> {
         let body: Body<'_> = read_json(body)?;
-        let input = body.inputs.ok_or_else(|| Error::at(Code::InvalidRequest, "inputs", "inputs is missing"))?;
+        let input =
+            body.inputs.ok_or_else(|| Error::at(Code::InvalidRequest, "inputs", "inputs is missing"))?;
         let mut extra = Vec::new();
         keep(&mut extra, "", body.extra);
         Ok(Embed {
@@ -96,7 +98,12 @@ impl Codec for Tei {
         })
     }
 
-    fn write_request(&self, embed: &Embed<'_>, model: &str, _quirks: EmbeddingQuirks) -> Result<Written, Error> {
+    fn write_request(
+        &self,
+        embed: &Embed<'_>,
+        model: &str,
+        _quirks: EmbeddingQuirks,
+    ) -> Result<Written, Error> {
         let mut losses = Losses::default();
         if let Some(index) = embed.inputs.iter().position(|input| matches!(input, Input::Part(_))) {
             let at = input_path(embed.from, index, embed.inputs.len());
@@ -145,9 +152,7 @@ impl Codec for Tei {
                 }
             }
         });
-        if reply.usage.is_some() {
-            losses.note("/usage");
-        }
+        // The form has no place for a model or for usage, which the record and the reply's headers have.
         lose_all(&mut losses, &reply.extra);
         Written { body, losses }
     }

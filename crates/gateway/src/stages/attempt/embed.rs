@@ -1,10 +1,11 @@
 //! Embeddings: the request in the target's form, and the reply in the client's.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use stepwell_config::RouteSettings;
-use stepwell_types::{Failure, Outcome, Timestamp};
+use stepwell_types::{Code, Failure, Outcome, Timestamp};
 use stepwell_upstream::Exchange;
 use stepwell_wire::embeddings::{Encoding, codec};
 use stepwell_wire::{Error, Losses, ReplyFacts};
@@ -78,7 +79,7 @@ pub(crate) async fn read(
         Ok(body) => body,
         Err(error) => return Err(fail(&error, Seen::default(), target, open)),
     };
-    let (facts, body) = understood(body, &expected, open)
+    let (facts, body) = understood(body, &expected, target, open)
         .map_err(|error| invalid(&format!("its reply is invalid: {error}"), Seen::default(), target, open))?;
     let ended = open.end_attempt(Outcome::Ok, None, Billing::Complete, Seen::of_reply(facts));
     open.first_token_at(ended);
@@ -91,6 +92,7 @@ pub(crate) async fn read(
 fn understood(
     body: Bytes,
     expected: &Expected<'_>,
+    target: &Target,
     open: &mut OpenCall,
 ) -> Result<(ReplyFacts, Bytes), Error> {
     let Expected { embeds, face, same, inputs } = expected;
@@ -103,19 +105,20 @@ fn understood(
             return Ok((facts.reply, body));
         }
     }
-    let reply = theirs.read_reply(&body)?;
+    let mut reply = theirs.read_reply(&body)?;
     let found = reply.vectors.len();
     if let Some(inputs) = inputs.filter(|inputs| *inputs != found) {
         let message = format!("there are {found} vectors for {inputs} inputs");
-        return Err(Error::new(stepwell_types::Code::UpstreamInvalid, message));
+        return Err(Error::new(Code::UpstreamInvalid, message));
     }
-    let written = embeds.codec.write_reply(&reply, embeds.encoding);
-    open.note_losses("reply", &written.losses);
     let facts = ReplyFacts {
         id: reply.id.as_deref().map(Arc::from),
         model: reply.model.as_deref().map(Arc::from),
         finish: None,
         usage: reply.usage,
     };
+    reply.model.get_or_insert(Cow::Borrowed(&target.name.model));
+    let written = embeds.codec.write_reply(&reply, embeds.encoding);
+    open.note_losses("reply", &written.losses);
     Ok((facts, Bytes::from(written.body)))
 }

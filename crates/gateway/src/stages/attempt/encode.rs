@@ -83,7 +83,9 @@ pub(crate) fn bound_of_input(
     let body = body as u64;
     let probable = Usage { input_tokens: estimate::input_tokens(body), ..Usage::default() };
     let Some(price) = &target.price else { return (None, probable) };
+    let images = memmem::find_iter(asked, b"\"image\"").count() as u64;
     let by_reference = by_reference(asked, price.context_window());
+    let by_reference = by_reference.saturating_add(images.saturating_mul(estimate::REFERENCE_TOKENS));
     (price.bound(body.saturating_add(by_reference), 0, at), probable)
 }
 

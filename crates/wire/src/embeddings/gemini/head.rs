@@ -69,7 +69,9 @@ fn head(model: &str) -> Head {
 impl One<'_> {
     /// A request has a content, and names the model of the path if it names any.
     fn check(&self, at: &str, model: &str) -> Result<(), Error> {
-        let wrong = |field: &str, message: String| Err(Error::at(Code::InvalidRequest, format!("{at}{field}"), message));
+        let wrong = |field: &str, message: String| {
+            Err(Error::at(Code::InvalidRequest, format!("{at}{field}"), message))
+        };
         if self.content.is_none() {
             return wrong("content", format!("{at}content is missing"));
         }

@@ -54,12 +54,16 @@ pub(super) fn read_one(body: &[u8]) -> Result<Embeddings<'_>, Error> {
     let body: One<'_> = read_reply(body)?;
     let mut extra = Vec::new();
     keep(&mut extra, "", body.extra);
-    let mut vectors = Vec::with_capacity(1);
-    if let Some(embedding) = body.embedding {
-        vectors.push(vector(&embedding, "embedding")?);
-        keep(&mut extra, "/embedding", embedding.extra);
-    }
-    Ok(Embeddings { id: None, model: body.model.map(|model| model.0), vectors, usage: usage(body.usage), extra })
+    let embedding = body.embedding.ok_or_else(|| missing("embedding"))?;
+    let vectors = vec![vector(&embedding, "embedding")?];
+    keep(&mut extra, "/embedding", embedding.extra);
+    Ok(Embeddings {
+        id: None,
+        model: body.model.map(|model| model.0),
+        vectors,
+        usage: usage(body.usage),
+        extra,
+    })
 }
 
 /// Reads a whole reply to a batch.
@@ -67,18 +71,28 @@ pub(super) fn read_batch(body: &[u8]) -> Result<Embeddings<'_>, Error> {
     let body: Batch<'_> = read_reply(body)?;
     let mut extra = Vec::new();
     keep(&mut extra, "", body.extra);
-    let embeddings = body.embeddings.unwrap_or_default();
+    let embeddings = body.embeddings.ok_or_else(|| missing("embeddings"))?;
     let mut vectors = Vec::with_capacity(embeddings.len());
     for (index, embedding) in embeddings.into_iter().enumerate() {
         vectors.push(vector(&embedding, &format!("embeddings[{index}]"))?);
         keep(&mut extra, &format!("/embeddings/{index}"), embedding.extra);
     }
-    Ok(Embeddings { id: None, model: body.model.map(|model| model.0), vectors, usage: usage(body.usage), extra })
+    Ok(Embeddings {
+        id: None,
+        model: body.model.map(|model| model.0),
+        vectors,
+        usage: usage(body.usage),
+        extra,
+    })
 }
 
 fn vector<'a>(embedding: &Values<'a>, at: &str) -> Result<Vector<'a>, Error> {
     let missing = || Error::at(Code::UpstreamInvalid, at, format!("{at} has no values"));
     embedding.values.map(Vector::of).ok_or_else(missing)
+}
+
+fn missing(field: &str) -> Error {
+    Error::at(Code::UpstreamInvalid, field, format!("the provider's answer has no {field}"))
 }
 
 fn usage(counts: Option<Counts>) -> Option<Usage> {

@@ -91,7 +91,8 @@ fn of<'a>(
         if index == 0 {
             (embed.purpose, embed.title, embed.dimensions) = (purpose, title, dimensions);
         } else {
-            let length = |said: &Option<Said<&RawValue>>| said.as_ref().map(|said| said.value.get().to_owned());
+            let length =
+                |said: &Option<Said<&RawValue>>| said.as_ref().map(|said| said.value.get().to_owned());
             alike(embed.purpose == purpose, index, "taskType")?;
             alike(length(&embed.dimensions) == length(&dimensions), index, "outputDimensionality")?;
             // Titles differ as texts do: another's is lost where the first's is.
@@ -123,7 +124,8 @@ fn alike(is: bool, index: usize, field: &str) -> Result<(), Error> {
         return Ok(());
     }
     let at = format!("requests[{index}].{field}");
-    let message = format!("{at} differs from that of requests[0], and the target embeds all inputs of a call alike");
+    let message =
+        format!("{at} differs from that of requests[0], and the target embeds all inputs of a call alike");
     Err(Error::at(Code::UnsupportedParameter, at, message))
 }
 
@@ -205,7 +207,7 @@ fn losses(embed: &Embed<'_>, model: &str) -> Result<Losses, Error> {
             _ => continue,
         };
         let at = input_path(embed.from, index, embed.inputs.len());
-        let message = format!("{at}: {model} takes no tokens of others and no parts in another's form, so {what} cannot be sent to it");
+        let message = format!("{at}: {model} reads Google's contents, and {what} cannot be made one");
         return Err(Error::at(Code::UnsupportedParameter, at, message));
     }
     let mut losses = Losses::default();

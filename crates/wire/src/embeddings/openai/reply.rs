@@ -77,8 +77,9 @@ fn scanned(body: &[u8]) -> Option<Facts> {
         }),
         "data" => scanner.once(&mut data, |scanner| {
             scanner.array(|scanner| {
-                let mut vector = Field::default();
+                let (mut index, mut vector) = (Field::default(), Field::default());
                 scanner.object(|scanner, key| match key {
+                    "index" => scanner.once(&mut index, Scanner::number),
                     "embedding" => scanner.once(&mut vector, |scanner| {
                         let is_text = scanner.is_at_string();
                         scanner.skip()?;
@@ -119,9 +120,9 @@ pub(super) fn read(body: &[u8]) -> Result<Embeddings<'_>, Error> {
     keep(&mut extra, "", body.extra);
     let mut vectors = Vec::with_capacity(data.len());
     for (index, item) in data.into_iter().enumerate() {
-        let raw = item
-            .embedding
-            .ok_or_else(|| Error::at(Code::UpstreamInvalid, format!("data[{index}].embedding"), "an item has no vector"))?;
+        let raw = item.embedding.ok_or_else(|| {
+            Error::at(Code::UpstreamInvalid, format!("data[{index}].embedding"), "an item has no vector")
+        })?;
         vectors.push(Vector::of(raw));
         keep(&mut extra, &format!("/data/{index}"), item.extra);
     }

@@ -5,7 +5,7 @@ use stepwell_types::{Code, EmbeddingFormat, EmbeddingQuirks, PurposeWords};
 
 use crate::chat::Extra;
 use crate::embeddings::{Embed, Encoding, Input, Purpose, Said, input_path, lose, lose_all};
-use crate::json::{Object, Text, key_under, keep, object, read as read_json, write_object};
+use crate::json::{Object, Text, keep, key_under, object, read as read_json, write_object};
 use crate::{Error, Losses, Written};
 
 object! {
@@ -89,9 +89,12 @@ fn kept<'a>(path: &str, value: &'a RawValue) -> Extra<'a> {
 /// The inputs: a text, a list of texts, the tokens of one text or of several, or parts of a vendor's own.
 pub(in crate::embeddings) fn inputs<'a>(field: &str, raw: &'a RawValue) -> Result<Vec<Input<'a>>, Error> {
     let text = |raw: &'a RawValue| serde_json::from_str::<Text<'_>>(raw.get()).map(|text| text.0);
-    let wrong = |at: String, what: &str| Error::at(Code::InvalidRequest, at.clone(), format!("{at} must be {what}"));
+    let wrong =
+        |at: String, what: &str| Error::at(Code::InvalidRequest, at.clone(), format!("{at} must be {what}"));
     match raw.get().as_bytes().first() {
-        Some(b'"') => return Ok(vec![Input::Text(text(raw).map_err(|_| wrong(field.to_owned(), "a string"))?)]),
+        Some(b'"') => {
+            return Ok(vec![Input::Text(text(raw).map_err(|_| wrong(field.to_owned(), "a string"))?)]);
+        }
         Some(b'{') => return Ok(vec![Input::Part(raw)]),
         Some(b'[') => {}
         _ => return Err(wrong(field.to_owned(), "a string or a list")),
@@ -163,10 +166,9 @@ pub(super) fn write(embed: &Embed<'_>, model: &str, quirks: EmbeddingQuirks) -> 
         if is_own {
             // What no vendor's page that is known here names: the target may know it.
             for field in &embed.extra {
-                let is_of_others = matches!(
-                    &*field.path,
-                    "/input_type" | "/task" | "/embedding_type" | "/output_dimension"
-                ) && !takes(&field.path, quirks);
+                let is_of_others =
+                    matches!(&*field.path, "/input_type" | "/task" | "/embedding_type" | "/output_dimension")
+                        && !takes(&field.path, quirks);
                 match key_under(&field.path, "") {
                     Some(key) if !is_of_others => object.field(&key, field.value),
                     _ => losses.note(field.path.clone()),
@@ -206,12 +208,7 @@ fn write_inputs(object: &mut Object<'_>, inputs: &[Input<'_>]) {
 }
 
 /// How the vectors are to be written. What the target cannot write, is written so on the way back.
-fn write_encoding(
-    object: &mut Object<'_>,
-    embed: &Embed<'_>,
-    quirks: EmbeddingQuirks,
-    losses: &mut Losses,
-) {
+fn write_encoding(object: &mut Object<'_>, embed: &Embed<'_>, quirks: EmbeddingQuirks, losses: &mut Losses) {
     if let Some(element) = &embed.element {
         let key = match (quirks.output_fields, quirks.embedding_type) {
             (true, _) => Some("output_dtype"),
@@ -233,4 +230,3 @@ fn write_encoding(
     };
     object.string(if quirks.embedding_type { "embedding_type" } else { "encoding_format" }, word);
 }
-
