@@ -154,7 +154,7 @@ async fn every_client_gets_the_same_vectors_from_every_provider_and_pays_what_th
                 (&json!("exact"), &json!("provider"))
             );
             assert_eq!(
-                attempt["usage"]["input_tokens"], entry.billed_usage.input_tokens,
+                attempt["input_tokens"], entry.billed_usage.input_tokens,
                 "{seen} {record:#}"
             );
             assert!(amount(&attempt["bound_usd"]) >= entry.billed, "{seen} {record:#}");
