@@ -85,6 +85,7 @@ cache_read = 0.30
 cache_write = 3.75
 [providers.{name}.prices.embed]
 input = 0.02
+output = 0
 """
 
 

@@ -24,7 +24,11 @@ fn the_page_of_embeddings_is_made_of_the_fixtures() {
     if std::env::var_os("STEPWELL_WRITE_DOCS").is_some() {
         std::fs::write(&path, &page).unwrap();
     }
-    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), page, "docs/embeddings.md is not of today");
+    assert_eq!(
+        std::fs::read_to_string(&path).unwrap_or_default(),
+        page,
+        "docs/embeddings.md is not of today"
+    );
 }
 
 /// Kinds that are asked alike, and how.
@@ -32,7 +36,10 @@ fn columns() -> Vec<(Vec<&'static str>, &'static [EmbeddingFace])> {
     let mut columns: Vec<(Vec<&'static str>, &'static [EmbeddingFace])> = Vec::new();
     let alike = |one: &[EmbeddingFace], other: &[EmbeddingFace]| {
         one.len() == other.len()
-            && one.iter().zip(other).all(|(one, other)| (one.format, one.quirks) == (other.format, other.quirks))
+            && one
+                .iter()
+                .zip(other)
+                .all(|(one, other)| (one.format, one.quirks) == (other.format, other.quirks))
     };
     for kind in provider_kinds().iter().filter(|kind| !kind.embeddings.is_empty()) {
         match columns.iter_mut().find(|(_, faces)| alike(faces, kind.embeddings)) {
@@ -51,8 +58,10 @@ fn page() -> String {
         let titles = (1..=columns.len()).map(|number| format!("({number})")).collect::<Vec<_>>().join(" | ");
         writeln!(page, "| request | {titles} |\n|---|{}", "---|".repeat(columns.len())).unwrap();
         let folder = root().join("crates/wire/fixtures/embeddings").join(format.as_str());
-        let mut names: Vec<String> =
-            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         for name in names {
             let Some(case) = name.strip_suffix(".request.json") else { continue };
@@ -82,7 +91,8 @@ fn cell(client: EmbeddingFormat, body: &[u8], faces: &[EmbeddingFace]) -> String
     if face.format == client && own.edit_request(body, &head, "m", face.quirks).unwrap().is_some() {
         return "=".to_owned();
     }
-    match own.read_request(body).and_then(|embed| codec(face.format).write_request(&embed, "m", face.quirks)) {
+    match own.read_request(body).and_then(|embed| codec(face.format).write_request(&embed, "m", face.quirks))
+    {
         Ok(written) if written.losses.is_empty() => "✓".to_owned(),
         Ok(written) => {
             let paths: Vec<String> = written.losses.paths().iter().map(|path| format!("−`{path}`")).collect();

@@ -8,7 +8,7 @@ use crate::harness::{Simulator, Stepwell, call_of, provider};
 use crate::harness_client::{Reply, send, words_of};
 use crate::harness_scripted::Scripted;
 
-const PRICE: &str = "prices.embed = { input = 0.02 }";
+const PRICE: &str = "prices.embed = { input = 0.02, output = 0 }";
 const JSON: (&str, &str) = ("content-type", "application/json");
 const TEXTS: [&str; 2] = ["How deep is the well?", "水 and \"stone\""];
 
@@ -153,10 +153,7 @@ async fn every_client_gets_the_same_vectors_from_every_provider_and_pays_what_th
                 (&attempt["cost_status"], &attempt["usage_source"]),
                 (&json!("exact"), &json!("provider"))
             );
-            assert_eq!(
-                attempt["input_tokens"], entry.billed_usage.input_tokens,
-                "{seen} {record:#}"
-            );
+            assert_eq!(attempt["input_tokens"], entry.billed_usage.input_tokens, "{seen} {record:#}");
             assert!(amount(&attempt["bound_usd"]) >= entry.billed, "{seen} {record:#}");
             assert_eq!(reply.header("x-stepwell-cost-usd"), attempt["cost_usd"].as_str(), "{seen}");
         }
