@@ -1,5 +1,7 @@
 //! What models of a family do differently from others of their dialect, by the names their vendors give them.
 
+use stepwell_types::Dialect;
+
 /// What a model does differently.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ModelQuirks {
@@ -12,9 +14,9 @@ pub struct ModelQuirks {
     /// It wants a signature with each call of a tool that is sent back: Gemini from 3 on.
     /// <https://ai.google.dev/gemini-api/docs/thought-signatures>
     pub signed_calls: bool,
-    /// It is served by OpenAI's responses only, not by chat completions: its `pro`, `codex` and `deep-research` models.
-    /// <https://developers.openai.com/api/docs/models>
-    pub responses_only: bool,
+    /// The one dialect that its vendor serves it in, of several that the vendor speaks: OpenAI has its `pro`, `codex` and
+    /// `deep-research` models in responses only. <https://developers.openai.com/api/docs/models>
+    pub only: Option<Dialect>,
 }
 
 /// How the names of Claude models before 4.6 and of Gemini models before 3 begin.
@@ -44,13 +46,14 @@ pub fn model_quirks(model: &str) -> ModelQuirks {
     let has_part = |parts: &[&str]| name.split('-').any(|part| parts.contains(&part));
     // o1, o3, o4-mini and the like; the numbers are what tells them from other vendors' names.
     let is_of_openai = begins(&["gpt-5", "gpt-6", "o1", "o3", "o4"]);
+    let is_in_responses_only =
+        begins(&["codex-", "computer-use-"]) || is_of_openai && has_part(&["pro", "codex", "deep"]);
     let is_old_gemini = begins(&["gemini-1", "gemini-2"]);
     ModelQuirks {
         thinking_by_budget: begins(&BY_BUDGET),
         no_sampling: begins(&NO_SAMPLING),
         signed_calls: begins(&["gemini-"]) && !is_old_gemini,
-        responses_only: begins(&["codex-", "computer-use-"])
-            || is_of_openai && has_part(&["pro", "codex", "deep"]),
+        only: is_in_responses_only.then_some(Dialect::OpenaiResponses),
     }
 }
 
@@ -79,8 +82,8 @@ mod tests {
             "o3-deep-research",
             "codex-mini-latest",
         ] {
-            assert!(model_quirks(model).responses_only, "{model}");
+            assert_eq!(model_quirks(model).only, Some(Dialect::OpenaiResponses), "{model}");
         }
-        assert!(!model_quirks("gemini-3-pro-preview").responses_only);
+        assert_eq!(model_quirks("gemini-3-pro-preview").only, None);
     }
 }

@@ -144,10 +144,12 @@ impl<'a> Report<'a> {
     fn render(mut self, visible: &Visible) -> Vec<Problem> {
         self.findings.sort_by_key(|finding| (finding.severity, finding.span.start));
         let more = self.findings.len().saturating_sub(LIMIT);
+        // The worst come first: what is left out is no worse than the first of it.
+        let hidden = self.findings.get(LIMIT).map(|finding| finding.severity);
         self.findings.truncate(LIMIT);
-        if more > 0 {
+        if let Some(severity) = hidden {
             let last = self.findings.last().map_or(0..0, |finding| finding.span.clone());
-            self.error("more", last, format!("{more} more problems are not shown"));
+            self.add(severity, "more", last, format!("{more} more problems are not shown"));
         }
         let source = &self.source;
         let place = |finding: Finding| {

@@ -203,7 +203,7 @@ impl Snapshot {
                 faces,
                 price: self.pricing.of(settings, &name.model),
                 quirks: quirks(settings.kind, &name.model),
-                only: model_quirks(&name.model).responses_only.then_some(Dialect::OpenaiResponses),
+                only: model_quirks(&name.model).only,
                 provider: Arc::clone(provider),
                 name,
             }));

@@ -369,6 +369,20 @@ fn a_report_has_a_bound_and_says_what_it_leaves_out() {
 }
 
 #[test]
+fn more_warnings_than_a_report_shows_do_not_refuse_the_file() {
+    let provider = |number| {
+        format!(
+            "[providers.p{number}]\nkind = \"openai-compatible\"\nbase_url = \"http://127.0.0.1:1/v1\"\n\
+             api_key = \"literal:x\"\n"
+        )
+    };
+    let text: String = (0..250).map(provider).collect();
+    let loaded = read(&text).unwrap();
+    assert_eq!(loaded.warnings.len(), 101);
+    assert_eq!(loaded.warnings.last().unwrap().message, "150 more problems are not shown");
+}
+
+#[test]
 fn a_file_of_more_than_a_megabyte_is_not_read() {
     let problems = read(&"#".repeat(1_000_001)).unwrap_err();
     assert_eq!(problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), ["too_large"]);

@@ -340,7 +340,7 @@ pub(crate) fn check_error(dialect: Dialect, reply: &Reply, code: Code, seen: &st
     assert!(words["docs"].as_str().unwrap().ends_with(&format!("#{code}")), "{seen}");
     match dialect {
         Dialect::OpenaiChat | Dialect::OpenaiResponses => {
-            assert_eq!(error["type"], code.openai_type(), "{seen}")
+            assert_eq!(error["type"], code.openai_type(), "{seen}");
         }
         Dialect::Anthropic => assert_eq!(body["type"], "error", "{seen}"),
         Dialect::Gemini => assert_eq!(error["code"], reply.status, "{seen}"),

@@ -17,8 +17,8 @@ pub(super) type Content<'a> = Listed<'a, Whole<'a, ContentPart<'a>>>;
 #[derive(Clone, Debug)]
 pub(super) enum Item<'a> {
     Message(Message<'a>),
-    Call(Call<'a>),
-    Output(Output<'a>),
+    Call(FunctionCall<'a>),
+    Output(FunctionOutput<'a>),
     Reasoning(Reasoning<'a>),
     /// It stands for an item that OpenAI keeps.
     Reference,
@@ -27,7 +27,7 @@ pub(super) enum Item<'a> {
 }
 
 object! {
-    struct Kind<'a> { kind: Text<'a> = "type", role: Text<'a> = "role" }
+    struct Sort<'a> { kind: Text<'a> = "type", role: Text<'a> = "role" }
     skipping all
 }
 
@@ -39,7 +39,7 @@ object! {
 
 object! {
     /// The model calls a function. `call_id` is what its output names; `id` is the item's.
-    pub(super) struct Call<'a> {
+    pub(super) struct FunctionCall<'a> {
         call_id: Text<'a> = "call_id",
         name: Text<'a> = "name",
         arguments: Text<'a> = "arguments",
@@ -49,7 +49,7 @@ object! {
 
 object! {
     /// What a function gave back.
-    pub(super) struct Output<'a> { call_id: Text<'a> = "call_id", output: Content<'a> = "output" }
+    pub(super) struct FunctionOutput<'a> { call_id: Text<'a> = "call_id", output: Content<'a> = "output" }
     skipping "type", "id", "status"
 }
 
@@ -70,7 +70,7 @@ object! {
 impl<'de> Deserialize<'de> for Item<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = <&RawValue>::deserialize(deserializer)?;
-        let Kind { kind, role, .. } = read_raw(raw)?;
+        let Sort { kind, role, .. } = read_raw(raw)?;
         Ok(match (kind.as_ref().map(|kind| &*kind.0), role) {
             (Some("message"), _) | (None, Some(_)) => Self::Message(read_raw(raw)?),
             (Some("function_call"), _) => Self::Call(read_raw(raw)?),

@@ -36,12 +36,14 @@ impl Eye {
                 let is_silent = ["\"message\"", "\"reasoning\""].iter().any(|kind| frame.data.contains(kind));
                 self.facts.committed |= !is_silent;
             }
-            kind if kind.ends_with(".delta") => {
-                self.facts.committed = true;
-                self.facts.events += 1;
-            }
-            kind if kind.ends_with(".done") => self.facts.committed = true,
-            _ => {}
+            kind => match kind.rsplit_once('.') {
+                Some((_, "delta")) => {
+                    self.facts.committed = true;
+                    self.facts.events += 1;
+                }
+                Some((_, "done")) => self.facts.committed = true,
+                _ => {}
+            },
         }
         Ok(Verdict::Pass)
     }

@@ -29,7 +29,7 @@ fn as_chat(stream: &str) -> (Result<(), Fault>, Facts, String) {
 }
 
 fn stream(events: &[&str]) -> String {
-    events.iter().map(|event| format!("{event}\n\n")).collect()
+    events.iter().flat_map(|event| [*event, "\n\n"]).collect()
 }
 
 fn written(from: Dialect, body: &str) -> (String, Vec<String>) {

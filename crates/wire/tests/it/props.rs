@@ -98,7 +98,7 @@ fn a_stream_that_ends_early_never_looks_complete() {
         // Around the end of each line, where streams are cut into events, and here and there between.
         let is_tried = |end: &usize| {
             let around = fixture.bytes.get(end.saturating_sub(3)..(end + 2).min(fixture.bytes.len()));
-            end % 13 == 0 || around.is_some_and(|bytes| bytes.contains(&b'\n'))
+            end.is_multiple_of(13) || around.is_some_and(|bytes| bytes.contains(&b'\n'))
         };
         for end in (0..fixture.bytes.len()).filter(is_tried) {
             for (name, pipe) in machines(fixture.dialect) {

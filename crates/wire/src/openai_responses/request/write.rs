@@ -216,7 +216,9 @@ fn text(chat: &Chat<'_>, object: &mut Object<'_>) {
             text.object("format", |object| response_format(format, object));
         }
         text.raw_if("verbosity", verbosity.map(|extra| extra.value));
-        own.into_iter().for_each(|(key, value)| text.field(&key, value));
+        for (key, value) in own {
+            text.field(&key, value);
+        }
     });
 }
 
@@ -263,6 +265,8 @@ fn reasoning(chat: &Chat<'_>, object: &mut Object<'_>, losses: &mut Losses) {
         if let Some(effort) = effort {
             reasoning.string("effort", effort);
         }
-        own.into_iter().for_each(|(key, value)| reasoning.field(&key, value));
+        for (key, value) in own {
+            reasoning.field(&key, value);
+        }
     });
 }
