@@ -7,7 +7,9 @@
 import os
 
 import anthropic
+import cohere
 import google.genai
+import httpx
 import openai
 import pytest
 from audit import audit
@@ -51,10 +53,11 @@ def only_through_stepwell(request, stack):
         pytest.skip("the simulator alone has no gateway")
 
 
-@pytest.fixture(params=["oai", "ant", "gem"])
+@pytest.fixture(params=["oai", "ant", "gem", "res", "coh"])
 def provider(request, stack):
     """The provider's dialect: with each SDK, all."""
-    own = {"test_openai": "oai", "test_gemini": "gem"}.get(request.module.__name__, "ant")
+    owns = {"test_openai": "oai", "test_gemini": "gem", "test_responses": "res", "test_cohere": "coh"}
+    own = owns.get(request.module.__name__, "ant")
     if stack.direct and request.param != own:
         pytest.skip("the simulator alone does not translate")
     return request.param
@@ -102,6 +105,14 @@ def gem(stack):
     """A client of Google's. Its replies have the headers in them: see `kept` in the tests."""
     with google.genai.Client(api_key=CLIENT_KEY, http_options={"base_url": stack.api_url}) as client:
         yield client
+
+
+@pytest.fixture
+def coh(stack, made):
+    """A client of Cohere's, likewise."""
+    hooks = {"response": [lambda reply: remember(made, reply)]}
+    with httpx.Client(event_hooks=hooks, timeout=60) as http:
+        yield cohere.ClientV2(api_key=CLIENT_KEY, base_url=stack.api_url, max_retries=0, httpx_client=http)
 
 
 @pytest.fixture

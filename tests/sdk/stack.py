@@ -14,7 +14,14 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-KEYS = {"oai": "sk-good-openai-7c1f", "ant": "sk-good-anthropic-93ab", "gem": "sk-good-gemini-41d8", "badkey": "sk-bad-5d20"}
+KEYS = {
+    "oai": "sk-good-openai-7c1f",
+    "ant": "sk-good-anthropic-93ab",
+    "gem": "sk-good-gemini-41d8",
+    "res": "sk-good-responses-0b6e",
+    "coh": "sk-good-cohere-2b67",
+    "badkey": "sk-bad-5d20",
+}
 CLIENT_KEY = "sk-client-must-not-travel-e6b4"
 
 CONFIG = """
@@ -40,6 +47,16 @@ targets = ["ant/small", "ant/large"]
 [routes.chat-gem]
 targets = ["gem/small", "gem/large"]
 
+[routes.chat-res]
+targets = ["res/small", "res/large"]
+
+[routes.strict-res]
+targets = ["res/small"]
+strict = true
+
+[routes.chat-coh]
+targets = ["coh/small", "coh/large"]
+
 [routes.strict-oai]
 targets = ["oai/small"]
 strict = true
@@ -50,6 +67,10 @@ strict = true
 
 [routes.strict-gem]
 targets = ["gem/small"]
+strict = true
+
+[routes.strict-coh]
+targets = ["coh/small"]
 strict = true
 
 [routes.fallback-badkey]
@@ -69,7 +90,7 @@ max_output_tokens = 7
 PROVIDER = """
 [providers.{name}]
 kind = "{kind}"
-base_url = "{base_url}"
+{dialects}base_url = "{base_url}"
 api_key = "literal:{key}"
 models = ["small", "large"]
 timeouts = {{ connect = "2s", first_byte = "{patience}", idle = "{patience}", total = "60s" }}
@@ -187,19 +208,33 @@ class Stack:
         self.server.ready(f"{self.api_url}/readyz")
 
     def _providers(self):
-        dialects = {"oai": ("openai", f"{self.sim_url}/v1"), "ant": ("anthropic", self.sim_url), "gem": ("gemini", self.sim_url)}
+        # OpenAI speaks two dialects: each is tried by itself.
+        dialects = {
+            "oai": ("openai", f"{self.sim_url}/v1", "openai_chat"),
+            "res": ("openai", f"{self.sim_url}/v1", "openai_responses"),
+            "ant": ("anthropic", self.sim_url, "anthropic"),
+            "gem": ("gemini", self.sim_url, "gemini"),
+            "coh": ("cohere", self.sim_url, "cohere"),
+        }
         rows = []
-        for name, (kind, base_url) in dialects.items():
+        for name, (kind, base_url, dialect) in dialects.items():
             for suffix, key, patience in [
                 ("", KEYS[name], "20s"),
                 ("-faulty", KEYS[name], "500ms"),
                 ("-badkey", KEYS["badkey"], "20s"),
             ]:
                 rows.append(
-                    PROVIDER.format(name=name + suffix, kind=kind, base_url=base_url, key=key, patience=patience)
+                    PROVIDER.format(
+                        name=name + suffix,
+                        kind=kind,
+                        dialects=f'dialects = ["{dialect}"]\n',
+                        base_url=base_url,
+                        key=key,
+                        patience=patience,
+                    )
                 )
         nobody = f"http://127.0.0.1:{free_port()}/v1"
-        rows.append(PROVIDER.format(name="dead", kind="openai", base_url=nobody, key=KEYS["oai"], patience="2s"))
+        rows.append(PROVIDER.format(name="dead", kind="openai", dialects="", base_url=nobody, key=KEYS["oai"], patience="2s"))
         return "\n".join(rows)
 
     def stop(self):

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from asks import check_weather, function, strict, tool, user
 
-PROVIDERS = ["oai", "ant"]
+PROVIDERS = ["oai", "ant", "coh"]
 
 
 @pytest.mark.gateway

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.gateway
 FAULTS = ["cut 8", "eof 8", "stall 8", "garbage 8", "truncate 8", "stream-error 8"]
 
 
-@pytest.fixture(params=["oai", "ant"])
+@pytest.fixture(params=["oai", "ant", "coh"])
 def provider(request):
     """Which dialect the provider speaks."""
     return request.param

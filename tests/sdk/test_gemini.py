@@ -140,11 +140,13 @@ def test_a_reply_is_held_to_a_schema(ask, provider):
     assert isinstance(Person.model_validate_json(reply.text).adult, bool)
 
 
-def test_a_reply_ends_at_its_limit_and_at_a_stop_sequence(ask, stream):
-    short = ask("a long story", max_output_tokens=5)
+def test_a_reply_ends_at_its_limit_and_at_a_stop_sequence(ask, stream, provider):
+    short = ask("a long story", max_output_tokens=16)
     assert short.candidates[0].finish_reason == types.FinishReason.MAX_TOKENS
-    assert short.usage_metadata.candidates_token_count == 5
-    assert stream("a long story", max_output_tokens=5)[-1].candidates[0].finish_reason == types.FinishReason.MAX_TOKENS
+    assert short.usage_metadata.candidates_token_count == 16
+    assert stream("a long story", max_output_tokens=16)[-1].candidates[0].finish_reason == types.FinishReason.MAX_TOKENS
+    if provider == "res":
+        return  # OpenAI's responses have no stop sequences: the loss is named, and the reply goes on.
     stopped = ask("one two three STOP four", stop_sequences=["STOP"])
     assert stopped.candidates[0].finish_reason == types.FinishReason.STOP
     assert "two three" in stopped.text and "STOP" not in stopped.text

@@ -65,6 +65,70 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         reply_headers: &["retry-after"],
         quirks: NO_QUIRKS,
     },
+    // Limits come as `retry-after`. Claude's models have the model in the path and the version in the body:
+    // <https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai>
+    ProviderKind {
+        name: "vertex",
+        docs: "https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference",
+        faces: &[
+            Face {
+                dialect: Dialect::Gemini,
+                chat_path: "/v1/projects/{project}/locations/{location}/publishers/google/models/{model}:generateContent",
+                stream_path: Some(
+                    "/v1/projects/{project}/locations/{location}/publishers/google/models/{model}:streamGenerateContent?alt=sse",
+                ),
+                count_tokens_path: Some(
+                    "/v1/projects/{project}/locations/{location}/publishers/google/models/{model}:countTokens",
+                ),
+                models: &["gemini-", "gemma-"],
+                version_in_body: None,
+            },
+            Face {
+                dialect: Dialect::Anthropic,
+                chat_path: "/v1/projects/{project}/locations/{location}/publishers/anthropic/models/{model}:rawPredict",
+                stream_path: Some(
+                    "/v1/projects/{project}/locations/{location}/publishers/anthropic/models/{model}:streamRawPredict",
+                ),
+                count_tokens_path: None,
+                models: &["claude-"],
+                version_in_body: Some("vertex-2023-10-16"),
+            },
+        ],
+        further_faces: &[],
+        embeddings: &[],
+        base_url: None,
+        auth: Auth::GoogleCloud,
+        key_env: None,
+        key_required: false,
+        default_key: None,
+        fixed_headers: &[],
+        models_path: None,
+        prices: Some("google"),
+        model_starts: &["gemini-", "gemma-", "claude-"],
+        forward_request_headers: &["anthropic-beta", "x-goog-api-client"],
+        reply_headers: &["retry-after"],
+        quirks: NO_QUIRKS,
+    },
+    // The header names the caller's product. Limits: what Cohere's SDK looks at before it tries again.
+    ProviderKind {
+        name: "cohere",
+        docs: "https://docs.cohere.com/v2/reference/chat",
+        faces: &[COHERE_CHAT],
+        further_faces: &[],
+        embeddings: &[],
+        base_url: Some("https://api.cohere.com"),
+        auth: Auth::Bearer,
+        key_env: Some("CO_API_KEY"),
+        key_required: true,
+        default_key: None,
+        fixed_headers: &[],
+        models_path: Some("/v1/models"),
+        prices: Some("cohere"),
+        model_starts: &[],
+        forward_request_headers: &["x-client-name"],
+        reply_headers: &["retry-after", "retry-after-ms", "x-ratelimit-*"],
+        quirks: NO_QUIRKS,
+    },
     // Unknown fields are refused with 422; streams always end with usage.
     ProviderKind {
         embeddings: &[EmbeddingFace {
@@ -241,6 +305,27 @@ pub(crate) const KINDS: &[ProviderKind] = &[
             "https://docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference",
         )
     },
+    // The address names the resource: https://NAME.openai.azure.com/openai/v1. Its models are the names of deployments.
+    ProviderKind {
+        faces: &[CHAT, RESPONSES],
+        further_faces: &[],
+        embeddings: &[EMBEDDINGS],
+        auth: Auth::Header("api-key"),
+        key_env: Some("AZURE_OPENAI_API_KEY"),
+        prices: Some("azure"),
+        reply_headers: &[
+            "x-request-id",
+            "apim-request-id",
+            "x-ms-region",
+            "x-ratelimit-*",
+            "retry-after",
+            "retry-after-ms",
+        ],
+        ..openai_chat(
+            "azure-openai",
+            "https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle",
+        )
+    },
     // Those that embed and do not converse.
     ProviderKind {
         faces: &[],
@@ -355,6 +440,8 @@ const CHAT: Face = Face {
     chat_path: "/chat/completions",
     stream_path: None,
     count_tokens_path: None,
+    models: &[],
+    version_in_body: None,
 };
 
 const RESPONSES: Face = Face {
@@ -362,6 +449,8 @@ const RESPONSES: Face = Face {
     chat_path: "/responses",
     stream_path: None,
     count_tokens_path: None,
+    models: &[],
+    version_in_body: None,
 };
 
 const MESSAGES: Face = Face {
@@ -369,6 +458,17 @@ const MESSAGES: Face = Face {
     chat_path: "/v1/messages",
     stream_path: None,
     count_tokens_path: Some("/v1/messages/count_tokens"),
+    models: &[],
+    version_in_body: None,
+};
+
+const COHERE_CHAT: Face = Face {
+    dialect: Dialect::Cohere,
+    chat_path: "/v2/chat",
+    stream_path: None,
+    count_tokens_path: None,
+    models: &[],
+    version_in_body: None,
 };
 
 const GENERATE_CONTENT: Face = Face {
@@ -376,6 +476,8 @@ const GENERATE_CONTENT: Face = Face {
     chat_path: "/v1beta/models/{model}:generateContent",
     stream_path: Some("/v1beta/models/{model}:streamGenerateContent?alt=sse"),
     count_tokens_path: Some("/v1beta/models/{model}:countTokens"),
+    models: &[],
+    version_in_body: None,
 };
 
 /// A server of one's own, of which nobody here knows what it takes.

@@ -50,7 +50,7 @@ pub struct ProviderKind {
 }
 
 /// A dialect that a provider speaks, and the paths it does so at, after the base URL. In them, `{model}` stands for the
-/// model's name where the dialect has it there.
+/// model's name where the dialect has it there, `{project}` and `{location}` for what config says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Face {
     /// The dialect.
@@ -61,6 +61,10 @@ pub struct Face {
     pub stream_path: Option<&'static str>,
     /// The path that counts tokens, if there is one.
     pub count_tokens_path: Option<&'static str>,
+    /// How the names of the models begin that it serves; empty where it serves all.
+    pub models: &'static [&'static str],
+    /// The version of Anthropic's API that the body has in the model's place, where the model stands in the path.
+    pub version_in_body: Option<&'static str>,
 }
 
 /// A form in which a provider can be asked for vectors.
@@ -81,6 +85,8 @@ pub enum Auth {
     Bearer,
     /// The key alone, in this header.
     Header(&'static str),
+    /// `authorization: Bearer TOKEN`, with a token that Google Cloud gives for a service account, a user or the machine.
+    GoogleCloud,
     /// Not at all: the server asks for none.
     None,
 }

@@ -27,7 +27,8 @@ pub use problem::{Problem, Severity};
 pub use schema::schema;
 pub use secret::Secret;
 pub use sections::{
-    AuthMode, AuthSettings, Durability, JournalSettings, LogCalls, LogFormat, LogSettings, ProviderSettings,
-    RouteSettings, ServerSettings, SharedSettings, SharedUrl, StoreSettings, StoreUrl, Strategy, Timeouts,
+    AuthMode, AuthSettings, Durability, GoogleCloud, JournalSettings, LogCalls, LogFormat, LogSettings,
+    ProviderSettings, RouteSettings, ServerSettings, SharedSettings, SharedUrl, StoreSettings, StoreUrl,
+    Strategy, Timeouts,
 };
 pub use settings::Settings;

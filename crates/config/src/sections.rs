@@ -4,6 +4,7 @@ mod api_key;
 mod auth;
 mod base_url;
 mod engines;
+mod google;
 mod headers;
 mod journal;
 mod log;
@@ -22,6 +23,7 @@ pub(crate) use root::{KEYS, is_public, read};
 
 pub use auth::{AuthMode, AuthSettings};
 pub use engines::{SharedSettings, SharedUrl, StoreSettings, StoreUrl};
+pub use google::GoogleCloud;
 pub use journal::{Durability, JournalSettings};
 pub use log::{LogCalls, LogFormat, LogSettings};
 pub use provider::ProviderSettings;

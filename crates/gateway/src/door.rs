@@ -74,6 +74,7 @@ const COUNT_INPUT: CallDoor = by_body(Endpoint::CountTokens, Dialect::OpenaiResp
 const MESSAGES: CallDoor = by_body(Endpoint::Chat, Dialect::Anthropic);
 const COUNT_TOKENS: CallDoor = by_body(Endpoint::CountTokens, Dialect::Anthropic);
 const EMBEDDINGS: CallDoor = embeddings_in(EmbeddingFormat::Openai);
+const COHERE: CallDoor = by_body(Endpoint::Chat, Dialect::Cohere);
 
 /// A door of a dialect whose bodies say everything.
 const fn by_body(endpoint: Endpoint, dialect: Dialect) -> CallDoor {
@@ -106,6 +107,7 @@ pub(crate) fn find(request: &RequestHead, snapshot: &Snapshot) -> Result<Door, R
         ("/v1/messages/count_tokens", &Method::POST) => Door::Call(COUNT_TOKENS),
         ("/v1/embeddings", &Method::POST) => Door::Call(EMBEDDINGS),
         (TEI, &Method::POST) => Door::Call(of_tei(request.query())),
+        ("/v2/chat", &Method::POST) => Door::Call(COHERE),
         ("/v1/models" | "/v1beta/models", &Method::GET) => Door::Models(dialect),
         ("/healthz", &Method::GET) => return Ok(Door::Health),
         ("/readyz", &Method::GET) => return Ok(Door::Ready),
@@ -206,6 +208,8 @@ fn dialect_of(path: &str, headers: &Headers) -> Dialect {
         || path.starts_with("/v1/models") && headers.get("x-goog-api-key").is_some();
     if is_of_gemini {
         Dialect::Gemini
+    } else if path.starts_with("/v2/") || is_of_coheres_sdk(headers) {
+        Dialect::Cohere
     } else if path.starts_with("/v1/messages") || headers.get("anthropic-version").is_some() {
         Dialect::Anthropic
     } else if path.starts_with("/v1/responses") {
@@ -213,6 +217,11 @@ fn dialect_of(path: &str, headers: &Headers) -> Dialect {
     } else {
         Dialect::OpenaiChat
     }
+}
+
+/// Whether the client is an SDK of Cohere's, which says so (`cohere`, `cohere-ai`): `/v1/models` is others' path too.
+fn is_of_coheres_sdk(headers: &Headers) -> bool {
+    headers.get("x-fern-sdk-name").is_some_and(|name| name.starts_with(b"cohere"))
 }
 
 fn nothing_here(path: &str, method: &Method, tongue: Tongue) -> Refused {
@@ -223,6 +232,7 @@ fn nothing_here(path: &str, method: &Method, tongue: Tongue) -> Refused {
         | "/v1/messages"
         | "/v1/messages/count_tokens"
         | "/v1/embeddings"
+        | "/v2/chat"
         | TEI => Some("POST"),
         "/v1/models" | "/v1beta/models" | "/healthz" | "/readyz" => Some("GET"),
         _ if names_a_method(path) => Some("POST"),
@@ -234,7 +244,8 @@ fn nothing_here(path: &str, method: &Method, tongue: Tongue) -> Refused {
     } else {
         let message = format!(
             "there is nothing at {method} {path}. there are POST /v1/chat/completions, POST /v1/responses, \
-             POST /v1/messages, POST /v1/messages/count_tokens, POST /v1beta/models/MODEL:generateContent, POST /v1/embeddings and GET /v1/models"
+             POST /v1/messages, POST /v1/messages/count_tokens, POST /v1beta/models/MODEL:generateContent, POST /v2/chat, \
+             POST /v1/embeddings and GET /v1/models"
         );
         Failure::new(Code::NotFound, message)
     };

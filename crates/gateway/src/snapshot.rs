@@ -9,11 +9,11 @@ use http::{HeaderMap, HeaderValue, Method};
 use parking_lot::RwLock;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use stepwell_catalog::{Auth, ModelPrice, PriceBook, ProviderKind, model_quirks};
-use stepwell_config::{ProviderSettings, RouteSettings, Secret, Settings};
+use stepwell_config::{GoogleCloud, ProviderSettings, RouteSettings, Secret, Settings};
 use stepwell_http1::client::Template;
 use stepwell_policy::{Choice, Pricing, Routing};
 use stepwell_types::{Code, Dialect, EmbeddingFormat, EmbeddingQuirks, Endpoint, Failure, TargetName};
-use stepwell_upstream::{Limits, Origin};
+use stepwell_upstream::{Credential, GoogleToken, Limits, Origin};
 use stepwell_wire::Quirks;
 
 use crate::passing::Passing;
@@ -116,6 +116,7 @@ pub(crate) struct EmbeddingFace {
 /// A dialect that a provider speaks, and requests in it as far as they are the same for every call, credentials included.
 pub(crate) struct Face {
     pub(crate) dialect: Dialect,
+    pub(crate) version_in_body: Option<&'static str>,
     pub(crate) chat: Template,
     /// For a reply that is streamed.
     pub(crate) stream: Template,
@@ -125,9 +126,11 @@ pub(crate) struct Face {
 /// A configured account, with what every request to it needs.
 pub(crate) struct Provider {
     pub(crate) origin: Origin,
+    pub(crate) credential: Credential,
     headers: HeaderMap,
     known: Vec<stepwell_catalog::Face>,
     embeddings: &'static [stepwell_catalog::EmbeddingFace],
+    google: Option<GoogleCloud>,
     /// The faces to every model, where no path names one.
     faces: Option<Arc<Faces>>,
     /// Headers that a call can bring itself.
@@ -232,6 +235,8 @@ impl Provider {
         let mut provider = Self {
             known: settings.faces.clone(),
             embeddings: kind.embeddings,
+            credential: credential(settings)?,
+            google: settings.google.clone(),
             headers,
             faces: None,
             forwarded,
@@ -246,10 +251,11 @@ impl Provider {
             total: timeouts.total,
             origin,
         };
-        let mut paths = provider.known.iter().map(|face| face.chat_path);
+        let is_the_same =
+            |face: &stepwell_catalog::Face| !face.chat_path.contains(MODEL) && face.models.is_empty();
         let mut embedding_paths = provider.embeddings.iter().map(|face| face.path);
-        if !paths.any(|path| path.contains(MODEL)) && !embedding_paths.any(|path| path.contains(MODEL)) {
-            provider.faces = Some(provider.faces_at("")?);
+        if provider.known.iter().all(is_the_same) && !embedding_paths.any(|path| path.contains(MODEL)) {
+            provider.faces = Some(provider.faces_at("", "")?);
         }
         Ok(provider)
     }
@@ -259,29 +265,41 @@ impl Provider {
         if let Some(faces) = &self.faces {
             return Ok(Arc::clone(faces));
         }
-        self.faces_at(&in_path(model)?)
+        self.faces_at(model, &in_path(model)?)
     }
 
-    /// The faces to a model whose name stands in their paths as given.
-    fn faces_at(&self, model: &str) -> Result<Arc<Faces>, String> {
+    /// The faces to a model, whose name stands in their paths as `in_path`.
+    fn faces_at(&self, model: &str, in_path: &str) -> Result<Arc<Faces>, String> {
         let template = |path: &str| {
-            let path = path.replace(MODEL, model);
+            let mut path = path.replace(MODEL, in_path);
+            if let Some(google) = &self.google {
+                path = path.replace("{project}", &google.project).replace("{location}", &google.location);
+            }
             self.origin.template(&Method::POST, &path, &self.headers).map_err(|error| error.to_string())
         };
         let ready = |face: &stepwell_catalog::Face| {
             Ok(Face {
                 dialect: face.dialect,
+                version_in_body: face.version_in_body,
                 chat: template(face.chat_path)?,
                 stream: template(face.stream_path.unwrap_or(face.chat_path))?,
                 count_tokens: face.count_tokens_path.map(template).transpose()?,
             })
         };
+        let serves = |face: &&stepwell_catalog::Face| {
+            face.models.is_empty() || face.models.iter().any(|start| model.starts_with(start))
+        };
         let ready_to_embed = |face: &stepwell_catalog::EmbeddingFace| {
             let template = template(face.path)?;
             Ok(EmbeddingFace { format: face.format, quirks: face.quirks, template })
         };
-        let dialects = self.known.iter().map(ready).collect::<Result<_, String>>()?;
-        let embeddings = self.embeddings.iter().map(ready_to_embed).collect::<Result<_, String>>()?;
+        let dialects: Vec<Face> =
+            self.known.iter().filter(serves).map(ready).collect::<Result<_, String>>()?;
+        let embeddings: Vec<EmbeddingFace> =
+            self.embeddings.iter().map(ready_to_embed).collect::<Result<_, String>>()?;
+        if dialects.is_empty() && embeddings.is_empty() {
+            return Err("it serves no model of such a name".to_owned());
+        }
         Ok(Arc::new(Faces { dialects, embeddings }))
     }
 }
@@ -322,7 +340,18 @@ fn quirks(kind: &ProviderKind, model: &str) -> Quirks {
         thinking_by_budget: of_model.thinking_by_budget,
         signed_calls: of_model.signed_calls,
         no_sampling: of_model.no_sampling,
+        version_in_body: None,
     }
+}
+
+/// What requests are signed with beside their headers.
+fn credential(settings: &ProviderSettings) -> Result<Credential, String> {
+    let Some(google) = &settings.google else { return Ok(Credential::Fixed) };
+    let token = match &google.credentials {
+        Some(json) => GoogleToken::from_file(json.expose()),
+        None => GoogleToken::from_metadata(google.metadata_host.as_deref()),
+    };
+    token.map(|token| Credential::Google(Arc::new(token))).map_err(|error| error.to_string())
 }
 
 fn fixed_headers(settings: &ProviderSettings) -> Result<HeaderMap, String> {
@@ -336,7 +365,7 @@ fn fixed_headers(settings: &ProviderSettings) -> Result<HeaderMap, String> {
     }
     let key = settings.api_key.as_ref().map(Secret::expose).or(kind.default_key);
     match (kind.auth, key) {
-        (Auth::None, _) | (_, None) => {}
+        (Auth::None | Auth::GoogleCloud, _) | (_, None) => {}
         (Auth::Bearer, Some(key)) => {
             headers.insert(AUTHORIZATION, secret(&format!("Bearer {key}"))?);
         }

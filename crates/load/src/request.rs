@@ -67,9 +67,10 @@ fn full_path(uri: &Uri, options: &LoadOptions) -> String {
             format!("/v1beta/models/{}:streamGenerateContent?alt=sse", options.model)
         }
         Dialect::Gemini => format!("/v1beta/models/{}:generateContent", options.model),
+        Dialect::Cohere => "/v2/chat".to_owned(),
     };
     match uri.path() {
-        "" | "/" | "/v1" | "/v1/" | "/v1beta" | "/v1beta/" => usual,
+        "" | "/" | "/v1" | "/v1/" | "/v1beta" | "/v1beta/" | "/v2" | "/v2/" => usual,
         written => uri.query().map_or_else(|| written.to_owned(), |query| format!("{written}?{query}")),
     }
 }
@@ -84,7 +85,7 @@ fn headers(options: &LoadOptions, uri: &Uri) -> Result<HeaderMap, Error> {
     }
     if let Some(key) = &options.api_key {
         let (name, text) = match options.dialect {
-            Dialect::OpenaiChat | Dialect::OpenaiResponses => {
+            Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Cohere => {
                 (AUTHORIZATION, format!("Bearer {}", key.reveal()))
             }
             Dialect::Anthropic => (HeaderName::from_static("x-api-key"), key.reveal().to_owned()),
@@ -115,7 +116,9 @@ fn body(options: &LoadOptions) -> Bytes {
     let message = json!({ "role": "user", "content": options.prompt });
     let limit = options.max_tokens;
     let mut body = match options.dialect {
-        Dialect::OpenaiChat => json!({ "model": options.model, "messages": [message], "max_tokens": limit }),
+        Dialect::OpenaiChat | Dialect::Cohere => {
+            json!({ "model": options.model, "messages": [message], "max_tokens": limit })
+        }
         Dialect::Anthropic => {
             let limit = limit.unwrap_or(ANTHROPIC_MAX_TOKENS);
             json!({ "model": options.model, "messages": [message], "max_tokens": limit })
@@ -159,6 +162,7 @@ mod tests {
             ("http://h/v1/", Dialect::Anthropic, "/v1/messages"),
             ("http://h/v1", Dialect::OpenaiResponses, "/v1/responses"),
             ("http://h", Dialect::Gemini, "/v1beta/models/m:generateContent"),
+            ("http://h", Dialect::Cohere, "/v2/chat"),
             ("http://h/own/path?a=b", Dialect::OpenaiChat, "/own/path?a=b"),
         ] {
             assert_eq!(template(url, dialect).request().uri(), path, "{url}");

@@ -19,14 +19,21 @@ pub(crate) struct Scanner {
     line: usize,
     /// Whether the event so far has a line that is not a comment.
     fields: bool,
-    /// How much of [`LAST`] the last bytes are.
+    /// How much of the dialect's [`key`] the last bytes are.
     matched: usize,
     finished: bool,
     failed: bool,
 }
 
-/// What stands in the last step of Gemini's dialect, and in no other: it has no event that ends a stream.
-const LAST: &[u8] = b"\"finishReason\"";
+/// What tells the last event where its name does not: in Gemini's dialect, which has no event that ends a stream, the key
+/// that only the last step has; in Cohere's, where an error is an end as well, the key that only an error has.
+const fn key(dialect: Dialect) -> &'static [u8] {
+    match dialect {
+        Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Anthropic => b"",
+        Dialect::Gemini => b"\"finishReason\"",
+        Dialect::Cohere => b"\"error\":",
+    }
+}
 
 impl Scanner {
     pub(crate) fn new(dialect: Dialect) -> Self {
@@ -35,7 +42,7 @@ impl Scanner {
 
     /// Whether the dialect's last event was seen.
     pub(crate) fn finished(&self) -> bool {
-        self.finished
+        self.finished && !self.failed
     }
 
     /// Whether an error event was seen.
@@ -46,9 +53,7 @@ impl Scanner {
     /// Takes the next bytes and says how many events they complete. Comments are not events.
     pub(crate) fn push(&mut self, mut chunk: &[u8]) -> u64 {
         let mut events = 0;
-        if self.dialect == Dialect::Gemini {
-            self.look_for_last(chunk);
-        }
+        self.look_for_key(chunk);
         while let Some(end) = memchr(b'\n', chunk) {
             let (line, rest) = chunk.split_at(end);
             if self.line == 0 {
@@ -66,13 +71,21 @@ impl Scanner {
     }
 
     /// Quotes inside strings are escaped: what is found is a key.
-    fn look_for_last(&mut self, chunk: &[u8]) {
+    fn look_for_key(&mut self, chunk: &[u8]) {
+        let key = key(self.dialect);
+        if key.is_empty() {
+            return;
+        }
         for byte in chunk {
-            self.matched = match LAST.get(self.matched) {
+            self.matched = match key.get(self.matched) {
                 Some(next) if next == byte => self.matched + 1,
-                _ => usize::from(LAST.first() == Some(byte)),
+                _ => usize::from(key.first() == Some(byte)),
             };
-            self.finished |= self.matched == LAST.len();
+            let found = self.matched == key.len();
+            match self.dialect {
+                Dialect::Cohere => self.failed |= found,
+                _ => self.finished |= found,
+            }
         }
     }
 
@@ -118,6 +131,7 @@ impl Scanner {
                     self.finished |= ends.iter().any(|end| name.starts_with(end));
                     self.failed |= failures.iter().any(|failure| name.starts_with(failure));
                 }
+                Dialect::Cohere => self.finished |= name.starts_with(b"message-end"),
                 Dialect::OpenaiChat | Dialect::Gemini => {}
             }
         }
@@ -146,6 +160,9 @@ mod tests {
     const GEMINI: &str = "data: {\"candidates\":[{\"text\":\"\\\"finishReason\\\"\"}]}\r\n\r\n\
         data: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\r\n\r\n";
 
+    const COHERE: &str = "event: content-delta\ndata: {\"text\":\"\\\"error\\\": message-end\"}\n\n\
+        event: message-end\ndata: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"COMPLETE\"}}\n\n";
+
     fn scan(dialect: Dialect, text: &str, size: usize) -> (u64, bool, bool) {
         let mut scanner = Scanner::new(dialect);
         let events = text.as_bytes().chunks(size).map(|chunk| scanner.push(chunk)).sum();
@@ -171,6 +188,15 @@ mod tests {
         for size in 1..=GEMINI.len() {
             assert_eq!(scan(Dialect::Gemini, GEMINI, size), (2, true, false), "{size}");
             assert_eq!(scan(Dialect::Gemini, cut, size), (1, false, false), "{size}");
+        }
+    }
+
+    #[test]
+    fn an_end_that_tells_of_an_error_is_a_failure() {
+        let failed = COHERE.replace("{\"finish_reason\"", "{\"error\":\"busy\",\"finish_reason\"");
+        for size in 1..=COHERE.len() {
+            assert_eq!(scan(Dialect::Cohere, COHERE, size), (2, true, false), "{size}");
+            assert_eq!(scan(Dialect::Cohere, &failed, size), (2, false, true), "{size}");
         }
     }
 

@@ -39,6 +39,8 @@ const STREAM_ERROR: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\
     14\r\ndata: {\"error\":{}}\n\n\r\n0\r\n\r\n";
 const MESSAGES: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n\
     39\r\nevent: ping\ndata: {}\n\nevent: message_stop\ndata: {\"a\":1}\n\n\r\n0\r\n\r\n";
+const RESPONSE: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n\
+    46\r\nevent: response.created\ndata: {}\n\nevent: response.completed\ndata: {}\n\n\r\n0\r\n\r\n";
 
 async fn serve(script: Script) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -168,9 +170,15 @@ async fn the_end_of_a_stream_is_the_dialects_own() {
     let anthropic = LoadOptions { stream: true, dialect: Dialect::Anthropic, ..options(address, 4) };
     let report = run(anthropic.clone(), |_| {}).await.unwrap();
     assert_eq!((report.succeeded, report.events), (4, 8));
-    let openai = LoadOptions { dialect: Dialect::OpenaiChat, ..anthropic };
-    let report = run(openai, |_| {}).await.unwrap();
-    assert_eq!(report.failures, counts(&[("cut stream", 4)]));
+    for dialect in [Dialect::OpenaiChat, Dialect::OpenaiResponses] {
+        let openai = LoadOptions { dialect, ..anthropic.clone() };
+        let report = run(openai, |_| {}).await.unwrap();
+        assert_eq!(report.failures, counts(&[("cut stream", 4)]));
+    }
+    let address = serve(|_| Answer::Send(RESPONSE)).await;
+    let responses = LoadOptions { stream: true, dialect: Dialect::OpenaiResponses, ..options(address, 4) };
+    let report = run(responses, |_| {}).await.unwrap();
+    assert_eq!((report.succeeded, report.events), (4, 8));
 }
 
 #[tokio::test]

@@ -31,6 +31,9 @@ pub(crate) enum Command {
     Prices(PricesCommand),
     /// Show calls, tokens and cost, grouped as you like.
     Usage(UsageArgs),
+    /// Make a config file from another gateway's, and say what does not come along.
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// Serve a provider that is only simulated: for trying things, load tests and game days.
     Sim(SimArgs),
     /// Put load on a server and measure it.
@@ -78,6 +81,42 @@ pub(crate) struct PricesShowArgs {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum ImportCommand {
+    /// From the config.yaml of LiteLLM's proxy.
+    Litellm(ImportArgs),
+    /// From the JSON config of Portkey's gateway.
+    Portkey(ImportPortkeyArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ImportArgs {
+    /// The file to read; `-` is standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) source: PathBuf,
+    /// The file to write; `-` is standard output.
+    #[arg(long, value_name = "FILE", default_value = "stepwell.toml")]
+    pub(crate) out: PathBuf,
+    /// Write over a file that is there.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Print the report as JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ImportPortkeyArgs {
+    #[command(flatten)]
+    pub(crate) import: ImportArgs,
+    /// The name of the route: what clients are to send as their model.
+    #[arg(long, value_name = "NAME", default_value = "chat")]
+    pub(crate) route: String,
+    /// The model of targets that name none: Portkey's clients send one with each call.
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -144,6 +183,8 @@ pub(crate) enum BenchDialect {
     OpenaiResponses,
     /// Google's `generateContent`.
     Gemini,
+    /// Cohere's chat, version 2.
+    Cohere,
 }
 
 #[derive(Args, Debug)]

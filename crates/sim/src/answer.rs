@@ -25,7 +25,7 @@ use crate::prompt_cache::Cached;
 use crate::reply::{Events, Reply};
 use crate::socket::{HangUp, Line};
 use crate::state::{Account, State};
-use crate::{Fault, anthropic, gemini, keys, openai};
+use crate::{Fault, anthropic, cohere, gemini, keys, openai};
 
 /// What to do about a call.
 pub(crate) struct Answer {
@@ -82,6 +82,7 @@ pub(crate) fn call(call: &Call<'_>, bytes: &[u8]) -> Answer {
                 }
                 Dialect::Anthropic => format!("The request body is not valid JSON: {error}"),
                 Dialect::Gemini => format!("Invalid JSON payload received. {error}"),
+                Dialect::Cohere => format!("invalid json syntax: {error}"),
             };
             return call.fail(account, &Failure::new(call.dialect, 400, message));
         }
@@ -124,6 +125,10 @@ pub(crate) fn call(call: &Call<'_>, bytes: &[u8]) -> Answer {
                 Err(invalid) => call.refuse(account, &invalid),
             }
         }
+        (Dialect::Cohere, _) => match cohere::request::read(&json, &call.state.models) {
+            Ok(ask) => call.serve(account, &ask, &ReplyForm::Cohere),
+            Err(invalid) => call.refuse(account, &invalid),
+        },
         (Dialect::Gemini, _) => {
             let Some(address) = Address::read(call.path) else {
                 return call.fail(account, &Failure::new(call.dialect, 404, "Not Found"));
@@ -146,6 +151,8 @@ pub(crate) enum ReplyForm {
     Anthropic,
     /// Of generated content.
     Gemini,
+    /// Of Cohere's chat.
+    Cohere,
 }
 
 impl Call<'_> {
@@ -164,7 +171,7 @@ impl Call<'_> {
             return Err(Failure::new(self.dialect, 415, "content-encoding: is not supported"));
         }
         match self.dialect {
-            Dialect::OpenaiChat | Dialect::OpenaiResponses => Ok(()),
+            Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Cohere => Ok(()),
             Dialect::Anthropic => self.admit_version(),
             Dialect::Gemini => match address::wrong_parameter(self.query) {
                 Some(message) => Err(Failure::new(self.dialect, 400, message)),
@@ -265,7 +272,7 @@ impl Call<'_> {
     fn cached(&self, ask: &Ask<'_, '_>) -> Cached {
         let least = self.state.options.cache_min_tokens;
         match self.dialect {
-            Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Gemini => {
+            Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Gemini | Dialect::Cohere => {
                 self.state.cache.automatic(&ask.prompt.boundaries, least, self.now)
             }
             Dialect::Anthropic => self.state.cache.marked(&ask.prompt.boundaries, least, self.now),
@@ -301,6 +308,7 @@ impl Call<'_> {
                 }
                 Dialect::Anthropic => (Failure::new(self.dialect, 529, "Overloaded"), None),
                 Dialect::Gemini => (Failure::Gemini(gemini::error::overload()), None),
+                Dialect::Cohere => (Failure::new(self.dialect, 503, cohere::error::OVERLOAD), None),
             },
             _ => return Ok(account),
         };
@@ -318,7 +326,9 @@ impl Call<'_> {
         account.note(|row| row.status = 200);
         let tokens = ask.prompt.tokens();
         let body = match self.dialect {
-            Dialect::OpenaiChat | Dialect::Anthropic => format!("{{\"input_tokens\":{tokens}}}").into_bytes(),
+            Dialect::OpenaiChat | Dialect::Anthropic | Dialect::Cohere => {
+                format!("{{\"input_tokens\":{tokens}}}").into_bytes()
+            }
             Dialect::OpenaiResponses => responses::reply::count(tokens),
             Dialect::Gemini => gemini::reply::count(tokens),
         };
@@ -346,6 +356,7 @@ impl Call<'_> {
             }
             ReplyForm::Anthropic => anthropic::reply::write(&anthropic_head(&id, made), made.reply),
             ReplyForm::Gemini => gemini::reply::write(&gemini_head(&id, made), made.reply),
+            ReplyForm::Cohere => cohere::reply::write(&id, made.reply),
         };
         let sent = Sent { tokens, timing: made.knobs.timing, fault: made.fault.as_ref(), wait: made.wait };
         self.whole(account, sent, body)
@@ -378,6 +389,7 @@ impl Call<'_> {
             ReplyForm::Gemini => {
                 gemini::stream::write(&gemini_head(&id, made), made.reply, address::form(self.query))
             }
+            ReplyForm::Cohere => cohere::stream::write(&id, made.reply),
         }
     }
 
@@ -446,10 +458,12 @@ fn fits(ask: &Ask<'_, '_>, model: &ModelOptions, dialect: Dialect) -> Result<(),
             "context_length_exceeded",
             "Your input exceeds the context window of this model. Please adjust your input and try again.",
         ),
-        Dialect::OpenaiChat | Dialect::Anthropic => Path::ROOT.key("messages").rule_with_code(
-            "context_length_exceeded",
-            format!("prompt is too long: {tokens} tokens > {most} maximum"),
-        ),
+        Dialect::OpenaiChat | Dialect::Anthropic | Dialect::Cohere => {
+            Path::ROOT.key("messages").rule_with_code(
+                "context_length_exceeded",
+                format!("prompt is too long: {tokens} tokens > {most} maximum"),
+            )
+        }
     })
 }
 
@@ -492,6 +506,15 @@ mod tests {
         "generationConfig":{"stopSequences":["x"],"maxOutputTokens":2000,"temperature":0.5,"topK":"40",
         "thinkingConfig":{"includeThoughts":true,"thinkingBudget":-1}}}"#;
 
+    const COHERE: &str = r#"{"model":"small","stream":true,"max_tokens":40,"temperature":0.3,"p":0.75,"k":0,"messages":[
+        {"role":"system","content":"s"},{"role":"user","content":[{"type":"text","text":"use t [[sim:tokens=9]] é"},
+        {"type":"image_url","image_url":{"url":"data:image/png;base64,aGVsbG8="}}]},
+        {"role":"assistant","tool_plan":"p","tool_calls":[{"id":"a","type":"function","function":{"name":"t","arguments":"{}"}}]},
+        {"role":"tool","tool_call_id":"a","content":[{"type":"document","document":{"data":{"x":1}}}]},
+        {"role":"user","content":"use t"}],"stop_sequences":["a"],"thinking":{"type":"enabled","token_budget":7},
+        "tools":[{"type":"function","function":{"name":"t","parameters":{"type":"object","required":["x"],"properties":
+        {"x":{"type":"array","items":{"enum":[1,null,"z"]}}}}}}],"documents":["d",{"data":{"e":1}}]}"#;
+
     fn answer(state: &Arc<State>, dialect: Dialect, bytes: &[u8]) -> Answer {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -520,6 +543,7 @@ mod tests {
         assert_eq!(status(&answer(&state, Dialect::Anthropic, ANTHROPIC.as_bytes())), 200);
         assert_eq!(status(&answer(&state, Dialect::OpenaiResponses, RESPONSES.as_bytes())), 200);
         assert_eq!(status(&answer(&state, Dialect::Gemini, GEMINI.as_bytes())), 200);
+        assert_eq!(status(&answer(&state, Dialect::Cohere, COHERE.as_bytes())), 200);
     }
 
     proptest! {
@@ -540,6 +564,7 @@ mod tests {
                 Dialect::Anthropic => ANTHROPIC,
                 Dialect::OpenaiResponses => RESPONSES,
                 Dialect::Gemini => GEMINI,
+                Dialect::Cohere => COHERE,
             };
             let mut bytes = base.as_bytes().to_vec();
             let from = at.index(bytes.len());

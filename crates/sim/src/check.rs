@@ -1,6 +1,6 @@
 //! Strict reading of request objects: which fields there may be, of which type, and where the first mistake is.
 //!
-//! Says what is wrong and where; how a vendor words it is for `openai`, `anthropic` and `gemini`.
+//! Says what is wrong and where; how a vendor words it is for `openai`, `anthropic`, `gemini` and `cohere`.
 
 use std::fmt::Write as _;
 

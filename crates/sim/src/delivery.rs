@@ -17,7 +17,7 @@ use crate::oracle::{Ended, id_text};
 use crate::reply::{Events, Mark};
 use crate::socket::HangUp;
 use crate::state::{Account, Generating};
-use crate::{Fault, anthropic, gemini, openai};
+use crate::{Fault, anthropic, cohere, gemini, openai};
 
 impl Call<'_> {
     /// A reply that is not streamed, whole or broken.
@@ -124,6 +124,7 @@ impl Call<'_> {
                         b"event: response.output_text.delta\ndata: {\"garbage\": not json\n\n".to_vec()
                     }
                     Dialect::Gemini => gemini::error::garbage_step(form(self.query), after == 0),
+                    Dialect::Cohere => b"event: content-delta\ndata: {\"garbage\": not json\n\n".to_vec(),
                 };
                 events.insert(after, &garbage);
             }
@@ -147,7 +148,7 @@ impl Call<'_> {
             (Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Anthropic, _) => {
                 "text/event-stream; charset=utf-8"
             }
-            (Dialect::Gemini, Form::Sse) => "text/event-stream",
+            (Dialect::Gemini, Form::Sse) | (Dialect::Cohere, _) => "text/event-stream",
             (Dialect::Gemini, Form::Array) => json_type(self.dialect),
         };
         let mut response = self.head(200, kind, ReplyBody::Script(Box::new(script)));
@@ -165,6 +166,7 @@ impl Call<'_> {
             }
             ReplyForm::Anthropic => vec![anthropic::error::overload_event(&request_id(self.state, self.id))],
             ReplyForm::Gemini => vec![gemini::error::overload_step(form(self.query), sent == 0)],
+            ReplyForm::Cohere => vec![cohere::error::overload_event()],
         }
     }
 }

@@ -15,8 +15,8 @@ use parking_lot::Mutex;
 const MAX_SCRIPTED: usize = 10_000;
 
 /// One thing that goes wrong. `N` counts the stream's events of every kind, from its first: OpenAI's role chunk or
-/// `response.created`, Anthropic's `message_start` and `ping` included; with Gemini every event has content. Where a
-/// reply is not streamed, `N` has no meaning and the reply is split in the middle of its body.
+/// `response.created`, Anthropic's `message_start` and `ping`, Cohere's `message-start` included; with Gemini every event has
+/// content. Where a reply is not streamed, `N` has no meaning and the reply is split in the middle of its body.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Fault {
     /// `refuse`: the connection is closed (FIN) before a byte of the answer. Billed nothing.

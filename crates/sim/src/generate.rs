@@ -66,6 +66,10 @@ pub(crate) fn reply(ask: &Ask<'_, '_>, knobs: &Knobs<'_>, most: u32, cached: Cac
         maker.reply.finish = finish;
         maker.reply.stop_sequence = None;
     }
+    if ids.dialect == Dialect::Cohere {
+        // Thinking is billed as output, and how much of it there was is not told.
+        maker.reply.tokens.reasoning = 0;
+    }
     maker.reply
 }
 
@@ -156,6 +160,7 @@ impl<'j, 'a> Maker<'_, 'j, 'a> {
                 Dialect::OpenaiChat | Dialect::OpenaiResponses => "call_",
                 Dialect::Anthropic => "toolu_",
                 Dialect::Gemini => "function-call-",
+                Dialect::Cohere => "tool_",
             };
             let id = format!("{prefix}{:08x}{:012x}{index:03x}", ids.boot, ids.request);
             self.reply.blocks.push(Block::Call { id, name: tool.name.to_owned(), arguments, complete });
@@ -176,7 +181,7 @@ impl<'j, 'a> Maker<'_, 'j, 'a> {
         self.spend(output_tokens(&text));
         self.reply.blocks.push(match dialect {
             Dialect::OpenaiChat | Dialect::OpenaiResponses => Block::Refusal(text),
-            Dialect::Anthropic | Dialect::Gemini => Block::Text(text),
+            Dialect::Anthropic | Dialect::Gemini | Dialect::Cohere => Block::Text(text),
         });
     }
 

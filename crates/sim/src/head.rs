@@ -39,6 +39,10 @@ pub(crate) fn error_response(state: &State, failure: &Failure, id: u64) -> Respo
             failure.write(&mut body);
             Dialect::Gemini
         }
+        Failure::Cohere(failure) => {
+            failure.write(&mut body, &request_id(state, id));
+            Dialect::Cohere
+        }
     };
     let mut response = respond(failure.status(), json_type(dialect), ReplyBody::Whole(Bytes::from(body)));
     identify(response.headers_mut(), dialect, state, id);
@@ -48,7 +52,9 @@ pub(crate) fn error_response(state: &State, failure: &Failure, id: u64) -> Respo
 /// The vendor's content type of JSON.
 pub(crate) fn json_type(dialect: Dialect) -> &'static str {
     match dialect {
-        Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Anthropic => "application/json",
+        Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Anthropic | Dialect::Cohere => {
+            "application/json"
+        }
         Dialect::Gemini => "application/json; charset=UTF-8",
     }
 }
@@ -86,6 +92,9 @@ pub(crate) fn identify(headers: &mut HeaderMap, dialect: Dialect, state: &State,
             set("x-frame-options", "SAMEORIGIN");
             set("x-content-type-options", "nosniff");
             set("server-timing", "gfet4t7; dur=1");
+        }
+        Dialect::Cohere => {
+            headers.insert(HeaderName::from_static("x-debug-trace-id"), value);
         }
     }
 }
@@ -126,7 +135,7 @@ pub(crate) fn rate_limit_headers(
                 headers.insert(HeaderName::from_static(name), reset.clone());
             }
         }
-        // Google tells no limits.
-        Dialect::Gemini => {}
+        // Google and Cohere tell no limits.
+        Dialect::Gemini | Dialect::Cohere => {}
     }
 }

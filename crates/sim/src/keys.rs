@@ -22,7 +22,7 @@ pub(crate) fn check(dialect: Dialect, headers: &HeaderMap, query: Option<&str>) 
         bearer.and_then(|value| value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("bearer ")));
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let key = match dialect {
-        Dialect::OpenaiChat | Dialect::OpenaiResponses => bearer,
+        Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Cohere => bearer,
         Dialect::Anthropic => header("x-api-key").or(bearer),
         Dialect::Gemini => header("x-goog-api-key").or_else(|| parameter(query, "key")),
     };

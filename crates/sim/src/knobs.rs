@@ -127,11 +127,12 @@ fn finish(reason: &str, dialect: Dialect) -> Result<Finish, String> {
         (Dialect::OpenaiChat, "stop")
         | (Dialect::OpenaiResponses, "completed")
         | (Dialect::Anthropic, "end_turn")
-        | (Dialect::Gemini, "STOP") => Ok(Finish::Stop),
+        | (Dialect::Gemini, "STOP")
+        | (Dialect::Cohere, "COMPLETE") => Ok(Finish::Stop),
         (Dialect::OpenaiChat, "length")
         | (Dialect::OpenaiResponses, "max_output_tokens")
         | (Dialect::Anthropic, "max_tokens")
-        | (Dialect::Gemini, "MAX_TOKENS") => Ok(Finish::Length),
+        | (Dialect::Gemini | Dialect::Cohere, "MAX_TOKENS") => Ok(Finish::Length),
         (Dialect::OpenaiChat | Dialect::OpenaiResponses, "content_filter") | (Dialect::Gemini, "SAFETY") => {
             Ok(Finish::ContentFilter)
         }

@@ -209,7 +209,7 @@ pub(crate) fn id_text(dialect: Dialect, boot: u32, id: u64) -> String {
         Dialect::OpenaiChat => "chatcmpl-",
         Dialect::OpenaiResponses => "resp_",
         Dialect::Anthropic => "msg_",
-        Dialect::Gemini => "",
+        Dialect::Gemini | Dialect::Cohere => "",
     };
     format!("{prefix}{boot:08x}{id:016x}")
 }

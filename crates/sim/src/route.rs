@@ -67,7 +67,7 @@ fn endpoint(method: &Method, path: &str) -> Option<Endpoint> {
         return None;
     }
     match path {
-        "/v1/chat/completions" | "/v1/messages" | "/v1/responses" => Some(Endpoint::Chat),
+        "/v1/chat/completions" | "/v1/messages" | "/v1/responses" | "/v2/chat" => Some(Endpoint::Chat),
         "/v1/messages/count_tokens" | "/v1/responses/input_tokens" => Some(Endpoint::CountTokens),
         "/v1/embeddings" => Some(Endpoint::Embeddings),
         _ => Address::read(path).map(|address| address.action.endpoint()),
@@ -104,6 +104,8 @@ fn dialect(path: &str, headers: &HeaderMap) -> Dialect {
         Dialect::Gemini
     } else if path == "/v1/responses" || path.starts_with("/v1/responses/") {
         Dialect::OpenaiResponses
+    } else if path.starts_with("/v2/") || is_of_coheres_sdk(headers) && path.starts_with("/v1/models") {
+        Dialect::Cohere
     } else if path.starts_with("/v1/messages")
         || headers.contains_key("anthropic-version")
             && !["/v1/chat/completions", "/v1/embeddings"].contains(&path)
@@ -112,6 +114,11 @@ fn dialect(path: &str, headers: &HeaderMap) -> Dialect {
     } else {
         Dialect::OpenaiChat
     }
+}
+
+/// Whether the client is an SDK of Cohere's, which says so.
+fn is_of_coheres_sdk(headers: &HeaderMap) -> bool {
+    headers.get("x-fern-sdk-name").is_some_and(|name| name.as_bytes().starts_with(b"cohere"))
 }
 
 enum Unread {
@@ -148,7 +155,7 @@ async fn read(mut body: Incoming, most: usize) -> Result<Bytes, Unread> {
 
 fn too_large(state: &State, dialect: Dialect) -> Response<ReplyBody> {
     let failure = match dialect {
-        Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Anthropic => {
+        Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Anthropic | Dialect::Cohere => {
             Failure::new(dialect, 413, "Request exceeds the maximum size")
         }
         Dialect::Gemini => {
@@ -196,7 +203,7 @@ fn list(out: &mut Vec<u8>, state: &State, dialect: Dialect) {
     let before: &[u8] = match dialect {
         Dialect::OpenaiChat | Dialect::OpenaiResponses => b"{\"object\":\"list\",\"data\":[",
         Dialect::Anthropic => b"{\"data\":[",
-        Dialect::Gemini => b"{\"models\":[",
+        Dialect::Gemini | Dialect::Cohere => b"{\"models\":[",
     };
     out.extend_from_slice(before);
     for (index, model) in state.models.iter().enumerate() {
@@ -255,6 +262,14 @@ fn write_model(out: &mut Vec<u8>, dialect: Dialect, model: &crate::ModelOptions)
                 \"topP\":0.95,\"topK\":64,\"maxTemperature\":2,\"thinking\":true}"
             };
             out.extend_from_slice(methods);
+        }
+        // https://docs.cohere.com/reference/get-model
+        Dialect::Cohere => {
+            out.extend_from_slice(b"{\"name\":");
+            string(out, &model.name);
+            out.extend_from_slice(b",\"endpoints\":[\"chat\"],\"finetuned\":false,\"context_length\":");
+            integer(out, model.context_tokens);
+            out.extend_from_slice(b",\"default_endpoints\":[]}");
         }
     }
 }

@@ -18,11 +18,14 @@ pub enum Dialect {
     Gemini,
     /// OpenAI responses.
     OpenaiResponses,
+    /// Cohere's chat, version 2.
+    Cohere,
 }
 
 impl Dialect {
     /// Every dialect, in the order of their declaration.
-    pub const ALL: [Self; 4] = [Self::OpenaiChat, Self::Anthropic, Self::Gemini, Self::OpenaiResponses];
+    pub const ALL: [Self; 5] =
+        [Self::OpenaiChat, Self::Anthropic, Self::Gemini, Self::OpenaiResponses, Self::Cohere];
 
     /// Its name in config, metrics and records.
     pub const fn as_str(self) -> &'static str {
@@ -31,6 +34,7 @@ impl Dialect {
             Self::Anthropic => "anthropic",
             Self::Gemini => "gemini",
             Self::OpenaiResponses => "openai_responses",
+            Self::Cohere => "cohere",
         }
     }
 }

@@ -7,6 +7,7 @@
 //! worker's [`Upstream`] pool.
 
 mod connection;
+mod credential;
 mod error;
 mod exchange;
 mod origin;
@@ -15,6 +16,7 @@ mod stream;
 mod timer;
 mod tls;
 
+pub use credential::{Credential, CredentialError, GoogleToken};
 pub use error::Error;
 pub use exchange::{Exchange, Progress};
 pub use origin::{Origin, OriginError};

@@ -16,6 +16,7 @@ fn main() {
         (Dialect::OpenaiChat, Dialect::Anthropic),
         (Dialect::Anthropic, Dialect::OpenaiChat),
         (Dialect::Gemini, Dialect::OpenaiChat),
+        (Dialect::Cohere, Dialect::OpenaiChat),
     ] {
         println!("{dialect}");
         whole(codec(dialect), codec(other), request(dialect).as_bytes(), reply(dialect).as_bytes());
@@ -104,6 +105,9 @@ fn request(dialect: Dialect) -> String {
         Dialect::Gemini => format!(
             r#"{{"systemInstruction":{{"parts":[{{"text":"Answer in one line."}}]}},"contents":[{{"role":"user","parts":[{{"text":"{WORDS}"}}]}}],"generationConfig":{{"temperature":0.5,"maxOutputTokens":256}}}}"#
         ),
+        Dialect::Cohere => format!(
+            r#"{{"model":"chat","messages":[{{"role":"system","content":"Answer in one line."}},{{"role":"user","content":"{WORDS}"}}],"temperature":0.5,"max_tokens":256}}"#
+        ),
     }
 }
 
@@ -120,6 +124,9 @@ fn reply(dialect: Dialect) -> String {
         ),
         Dialect::Gemini => format!(
             r#"{{"candidates":[{{"content":{{"parts":[{{"text":"{WORDS}"}}],"role":"model"}},"finishReason":"STOP","index":0}}],"usageMetadata":{{"promptTokenCount":60,"candidatesTokenCount":45,"totalTokenCount":105}},"modelVersion":"gemini-3-flash","responseId":"r-1"}}"#
+        ),
+        Dialect::Cohere => format!(
+            r#"{{"id":"c14c80c3-18eb-4519-9460-6c92edd8cfb4","finish_reason":"COMPLETE","message":{{"role":"assistant","content":[{{"type":"text","text":"{WORDS}"}}]}},"usage":{{"billed_units":{{"input_tokens":60,"output_tokens":45}},"tokens":{{"input_tokens":555,"output_tokens":45}}}}}}"#
         ),
     }
 }
@@ -193,6 +200,25 @@ fn stream(dialect: Dialect) -> Vec<String> {
             };
             let mut events: Vec<_> = (0..EVENTS).map(|_| step(" water", "")).collect();
             events.push(step("", r#","finishReason":"STOP""#));
+            events
+        }
+        Dialect::Cohere => {
+            let event =
+                |kind: &str, rest: &str| format!("event: {kind}\ndata: {{\"type\":\"{kind}\"{rest}}}\n\n");
+            let mut events = vec![
+                event("message-start", r#","id":"c14c80c3","delta":{"message":{"role":"assistant"}}"#),
+                event(
+                    "content-start",
+                    r#","index":0,"delta":{"message":{"content":{"type":"text","text":""}}}"#,
+                ),
+            ];
+            let delta = r#","index":0,"delta":{"message":{"content":{"text":" water"}}}"#;
+            events.extend((0..EVENTS).map(|_| event("content-delta", delta)));
+            events.push(event("content-end", r#","index":0"#));
+            events.push(event(
+                "message-end",
+                r#","delta":{"finish_reason":"COMPLETE","usage":{"billed_units":{"input_tokens":60,"output_tokens":200}}}"#,
+            ));
             events
         }
     }

@@ -8,7 +8,7 @@ use stepwell_types::{CallId, Dialect, Failure, Finish, Usage};
 use crate::chat::{Chat, Reply};
 use crate::framing::Framing;
 use crate::stream::{StreamReader, StreamWriter};
-use crate::{Error, Losses, Pipe, UpstreamError, anthropic, gemini, openai_chat, openai_responses};
+use crate::{Error, Losses, Pipe, UpstreamError, anthropic, cohere, gemini, openai_chat, openai_responses};
 
 /// What the gateway must know of a request before it is sent on, found by a scan of the body's top level.
 /// Everything else stays bytes.
@@ -72,6 +72,9 @@ pub struct Quirks {
     pub thinking_by_budget: bool,
     /// The model wants a signature with each call of a tool that is sent back (Gemini from 3 on).
     pub signed_calls: bool,
+    /// The model stands in the request's path, and in its place the body has this version of the API (Claude at Google's
+    /// Vertex AI). <https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai>
+    pub version_in_body: Option<&'static str>,
     /// The model refuses `temperature`, `top_p` and `top_k` (Claude from Opus 4.7 on): they become losses.
     pub no_sampling: bool,
 }
@@ -181,5 +184,6 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::Anthropic => &anthropic::Anthropic,
         Dialect::Gemini => &gemini::Gemini,
         Dialect::OpenaiResponses => &openai_responses::OpenaiResponses,
+        Dialect::Cohere => &cohere::Cohere,
     }
 }

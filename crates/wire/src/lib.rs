@@ -9,6 +9,7 @@
 
 mod anthropic;
 mod codec;
+mod cohere;
 mod error;
 mod gemini;
 mod losses;

@@ -21,7 +21,7 @@ async fn providers_and_routes_are_listed_in_the_order_of_their_names() {
     assert_eq!(names, ["local", "openai"]);
     let openai = &body["data"][1];
     assert_eq!(openai["kind"], "openai");
-    assert_eq!(openai["dialects"], json!(["openai_chat"]));
+    assert_eq!(openai["dialects"], json!(["openai_chat", "openai_responses"]));
     assert_eq!(openai["has_credential"], true);
     assert_eq!(openai["headers"], json!(["x-extra-key"]));
     assert_eq!(body["data"][0]["has_credential"], false);

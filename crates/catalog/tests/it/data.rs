@@ -28,13 +28,9 @@ fn every_rate_rule_and_constraint_of_the_data_is_held_exactly() {
 #[test]
 fn models_that_this_issue_is_tried_with_have_prices_and_context_windows() {
     let book = PriceBook::embedded().unwrap();
-    for (provider, model) in [
-        ("openai", "gpt-5-mini"),
-        ("anthropic", "claude-sonnet-4-5"),
-        ("sim", "small"),
-        ("sim", "large"),
-        ("sim", "embed"),
-    ] {
+    for (provider, model) in
+        [("openai", "gpt-5-mini"), ("anthropic", "claude-sonnet-4-5"), ("sim", "small"), ("sim", "large")]
+    {
         let price = book.find(provider, model).unwrap();
         assert!(price.context_window().is_some_and(|tokens| tokens >= 100_000), "{provider}/{model}");
     }

@@ -132,6 +132,15 @@ fn anthropic() -> Vec<Case> {
 
 fn others() -> Vec<Case> {
     vec![
+        // {"billed_units":{"input_tokens":6772,"output_tokens":248},"tokens":{"input_tokens":7596,"output_tokens":645},
+        //  "cached_tokens":5000}: $2.50 and $10 for what is billed; Cohere has no rate of its own for what is cached.
+        case(
+            "cohere",
+            "command-a-03-2025",
+            NOON,
+            Usage { cache_read_tokens: 5_000, ..plain(6_772, 248) },
+            6_772 * 2_500 + 248 * 10_000,
+        ),
         // In the daytime window $0.55 and $2.19, outside $0.135 and $0.55; the window's end is outside.
         case("deepseek", "deepseek-reasoner", "2026-11-20T00:30:00Z", plain(1_000, 100), 550_000 + 219_000),
         case("deepseek", "deepseek-reasoner", "2026-11-20T16:30:00Z", plain(1_000, 100), 135_000 + 55_000),

@@ -31,6 +31,7 @@ fn page() -> String {
         let auth = match kind.auth {
             Auth::Bearer => "`authorization: Bearer`".to_owned(),
             Auth::Header(name) => format!("`{name}`"),
+            Auth::GoogleCloud => "a token of Google Cloud's".to_owned(),
             Auth::None => "not at all".to_owned(),
         };
         let auth = if kind.key_required { auth } else { format!("{auth}, if there is one") };

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use stepwell_catalog::{Face, OwnPrice, ProviderKind};
+use stepwell_catalog::{Auth, Face, OwnPrice, ProviderKind};
 
+use super::google::{self, GoogleCloud};
 use super::reference::Resolver;
 use super::timeouts::{self, Timeouts};
 use super::{api_key, base_url, headers, name, price};
@@ -20,7 +21,7 @@ use crate::section::{Node, Section, names, text_of};
 const SIMULATOR: &str = "sim";
 
 /// Kinds the design names for a later version.
-const LATER_KINDS: &[&str] = &["azure-openai", "gemini", "vertex", "bedrock", "cohere", "ollama"];
+const LATER_KINDS: &[&str] = &["bedrock", "ollama"];
 
 /// An account at a model vendor, or a server of one's own.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,6 +36,8 @@ pub struct ProviderSettings {
     pub base_url: Option<String>,
     /// What it is paid by; none where the kind needs none.
     pub api_key: Option<Secret>,
+    /// The account at Google Cloud, of a kind that is there.
+    pub google: Option<GoogleCloud>,
     /// Added to every request, names in lower case.
     pub headers: Vec<(String, Secret)>,
     /// How long it may take.
@@ -102,19 +105,22 @@ const MAX_CONNECTIONS: Key = Key {
 /// The keys of `[providers.NAME]`.
 pub(crate) const KEYS: Keys = Keys {
     doc: "An account at a model vendor, or a server of one's own.",
-    known: &[KIND, DIALECTS, BASE_URL, api_key::KEY, HEADERS, TIMEOUTS, MODELS, PRICES, MAX_CONNECTIONS],
-    required: &["kind"],
-    later: &[
-        "limits",
-        "region",
-        "access_key_id",
-        "secret_access_key",
-        "session_token",
-        "project",
-        "location",
-        "credentials_file",
-        "api_version",
+    known: &[
+        KIND,
+        DIALECTS,
+        BASE_URL,
+        api_key::KEY,
+        google::PROJECT,
+        google::LOCATION,
+        google::CREDENTIALS_FILE,
+        HEADERS,
+        TIMEOUTS,
+        MODELS,
+        PRICES,
+        MAX_CONNECTIONS,
     ],
+    required: &["kind"],
+    later: &["limits", "region", "access_key_id", "secret_access_key", "session_token", "api_version"],
 };
 
 /// Reads `[providers]`.
@@ -143,7 +149,8 @@ fn read(
 ) -> Option<ProviderSettings> {
     let kind = read_kind(provider, section, report);
     let faces = kind.map(|kind| read_faces(kind, section, report));
-    let base_url = read_base_url(kind, section, report);
+    let google = kind.and_then(|kind| google::read(kind, section, resolver, report));
+    let base_url = read_base_url(kind, google.as_ref(), section, report);
     let api_key = api_key::read(kind, section.node(&BASE_URL).is_some(), section, resolver, report);
     let has_key = section.node(&api_key::KEY).is_some() || api_key.is_some();
     let headers = section.node(&HEADERS).map(|node| headers::read(node, has_key, resolver, report));
@@ -172,6 +179,7 @@ fn read(
         faces: faces.unwrap_or_default(),
         base_url,
         api_key,
+        google,
         headers,
         timeouts,
         models,
@@ -264,6 +272,7 @@ fn unknown_kind(name: &str, span: Range<usize>, report: &mut Report<'_>) {
 
 fn read_base_url(
     kind: Option<&'static ProviderKind>,
+    google: Option<&GoogleCloud>,
     section: &Section<'_, '_>,
     report: &mut Report<'_>,
 ) -> Option<String> {
@@ -272,6 +281,9 @@ fn read_base_url(
         return base_url::check(text, node.span(), report);
     }
     let kind = kind?;
+    if kind.auth == Auth::GoogleCloud {
+        return google.map(GoogleCloud::base_url);
+    }
     if kind.base_url.is_none() && kind.name != SIMULATOR {
         report
             .error("missing_key", section.span.clone(), format!("kind \"{}\" needs a `base_url`", kind.name))
@@ -346,6 +358,7 @@ pub(crate) fn detected(environment: &dyn Environment) -> BTreeMap<Arc<str>, Prov
             faces: kind.faces.to_vec(),
             base_url: kind.base_url.map(|url| url.trim_end_matches('/').to_owned()),
             api_key,
+            google: None,
             headers: Vec::new(),
             timeouts: Timeouts::default(),
             models: Vec::new(),

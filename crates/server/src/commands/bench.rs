@@ -36,6 +36,7 @@ fn options(args: &BenchArgs) -> Result<LoadOptions, Failure> {
         BenchDialect::Anthropic => Dialect::Anthropic,
         BenchDialect::OpenaiResponses => Dialect::OpenaiResponses,
         BenchDialect::Gemini => Dialect::Gemini,
+        BenchDialect::Cohere => Dialect::Cohere,
     };
     let mut options = LoadOptions::new(args.url.clone(), dialect, args.model.clone());
     if let Some(prompt) = &args.prompt {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod import;
 mod prices;
 mod schema;
 mod sim;
@@ -38,6 +39,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Schema) => schema::run(),
         Some(Command::Prices(PricesCommand::Show(args))) => prices::show(&args),
         Some(Command::Usage(args)) => usage::run(&args),
+        Some(Command::Import(command)) => import::run(&command),
         Some(Command::Sim(args)) => sim::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),
     }

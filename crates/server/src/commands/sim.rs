@@ -35,7 +35,7 @@ pub(super) fn run(args: &SimArgs) -> Result<ExitCode, Failure> {
         output::note(format_args!(
             "stepwell sim: a simulated provider, nothing here is a model\n  \
              OpenAI dialect     http://{address}/v1\n  Anthropic dialect  http://{address}\n  \
-             Gemini dialect     http://{address}\n  \
+             Gemini dialect     http://{address}\n  Cohere dialect     http://{address}\n  \
              its account        http://{address}/sim/oracle\n  models             small, large\n  \
              any key works; one that begins with sk-bad is refused"
         ));

@@ -33,6 +33,7 @@ pub(super) fn print(source: &Source, settings: &Settings, listen: SocketAddr, ad
     lines.push(row("OpenAI API", &format!("http://{listen}/v1")));
     lines.push(row("Anthropic API", &format!("http://{listen}")));
     lines.push(row("Gemini API", &format!("http://{listen}")));
+    lines.push(row("Cohere API", &format!("http://{listen}")));
     lines.push(row("metrics", &format!("http://{admin}/metrics")));
     lines.push(row("admin API", &format!("http://{admin}/admin/v1/openapi.json")));
     lines.push(row("data", &settings.data_dir.display().to_string()));

@@ -33,6 +33,7 @@ const ROOMS: &[(&str, Knows)] = &[
     ("admin", Knows::Only(&["types", "config", "store", "policy", "cache", "telemetry"])),
     ("sim", Knows::Only(&["types"])),
     ("load", Knows::Only(&["types"])),
+    ("import", Knows::Only(&["catalog", "config"])),
     ("server", Knows::AllBut(&[])),
     ("testkit", Knows::AllBut(&["server"])),
 ];

@@ -24,7 +24,7 @@ async fn check_says_ok_or_every_mistake_with_its_place() {
     let ran = run(&dir, &["check"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     assert!(
-        ran.out.contains("stepwell.toml: ok") && ran.out.contains("providers: ant, gem, oai"),
+        ran.out.contains("stepwell.toml: ok") && ran.out.contains("providers: ant, coh, gem, oai"),
         "{}",
         ran.out
     );

@@ -7,6 +7,8 @@ use crate::harness::{Simulator, Stepwell, call_of};
 use crate::harness_client::{get, headers_of, question, send};
 
 const ANTHROPIC: &[(&str, &str)] = &[("anthropic-version", "2023-06-01")];
+/// By this an SDK of Cohere's is known: its paths of models are others' too.
+const COHERE: &[(&str, &str)] = &[("x-fern-sdk-name", "cohere")];
 
 async fn start() -> (Simulator, Stepwell) {
     let sim = Simulator::start().await;
@@ -41,6 +43,11 @@ async fn models_are_listed_in_the_shape_of_the_client_s_dialect_routes_first() {
         assert_eq!(model["type"], "model");
         assert!(model["display_name"].is_string() && model["created_at"].is_string(), "{model}");
     }
+    let cohere = send(stepwell.api, "GET", "/v1/models", COHERE, "").await.json();
+    let named: Vec<&str> =
+        cohere["models"].as_array().unwrap().iter().map(|model| model["name"].as_str().unwrap()).collect();
+    assert_eq!(named, names);
+    assert_eq!(cohere["models"][0]["endpoints"], json!(["chat"]));
 }
 
 #[tokio::test]

@@ -162,7 +162,7 @@ async fn credentials_and_connection_headers_of_the_client_stay_here() {
         assert_eq!(sent.header("x-client-request-id"), [call_of(&reply)]);
         let (version, beta): (&[&str], &[&str]) = match client {
             Dialect::Anthropic => (&["2023-01-01"], &["tools-2024-04-04"]),
-            Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Gemini => (&[], &[]),
+            Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Gemini | Dialect::Cohere => (&[], &[]),
         };
         assert_eq!(
             (sent.header("anthropic-version"), sent.header("anthropic-beta")),
@@ -269,5 +269,36 @@ async fn a_route_s_output_limit_is_for_those_who_name_none() {
         assert_eq!(reply.json()["usage"]["completion_tokens"], tokens, "{model} {own:?}");
         let finish = if tokens < 12 { "length" } else { "stop" };
         assert_eq!(reply.json()["choices"][0]["finish_reason"], finish, "{model} {own:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_is_told_which_model_answers_even_where_the_provider_does_not_say() {
+    let sim = Simulator::start().await;
+    let stepwell = Stepwell::start("", &sim.providers()).await;
+    for client in Dialect::ALL {
+        for stream in [false, true] {
+            let reply = ask(stepwell.api, client, &[], &question(client, "coh/small", stream, "hi")).await;
+            let first: Value =
+                if stream { serde_json::from_str(&reply.events()[0].1).unwrap() } else { reply.json() };
+            let model = match client {
+                Dialect::Anthropic if stream => &first["message"]["model"],
+                Dialect::OpenaiResponses if stream => &first["response"]["model"],
+                Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Anthropic => &first["model"],
+                Dialect::Gemini => &first["modelVersion"],
+                // The provider's own bytes pass as they are.
+                Dialect::Cohere => {
+                    assert_eq!(first.get("model"), None);
+                    continue;
+                }
+            };
+            assert_eq!(model, "small", "{client}, streamed {stream}: {first}");
+            let record = stepwell.record(&call_of(&reply)).await;
+            assert_eq!(
+                record["attempts"][0]["served_model"],
+                Value::Null,
+                "what was not said is not recorded"
+            );
+        }
     }
 }

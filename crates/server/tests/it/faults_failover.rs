@@ -8,7 +8,7 @@ use stepwell_types::{Code, Dialect};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::faults::{amount, check_error, placed};
+use crate::faults::{amount, check_error, code_within, placed};
 use crate::harness::{RESPONSES, Simulator, Stepwell, call_of, closed_port, eventually, provider};
 use crate::harness_client::{End, ask, question};
 
@@ -57,6 +57,7 @@ fn kind(dialect: Dialect) -> &'static str {
         Dialect::Anthropic => "anthropic",
         Dialect::Gemini => "gemini",
         Dialect::OpenaiResponses => RESPONSES,
+        Dialect::Cohere => "cohere",
     }
 }
 
@@ -65,7 +66,8 @@ fn other(dialect: Dialect) -> Dialect {
         Dialect::OpenaiChat => Dialect::Anthropic,
         Dialect::Anthropic => Dialect::Gemini,
         Dialect::Gemini => Dialect::OpenaiResponses,
-        Dialect::OpenaiResponses => Dialect::OpenaiChat,
+        Dialect::OpenaiResponses => Dialect::Cohere,
+        Dialect::Cohere => Dialect::OpenaiChat,
     }
 }
 
@@ -75,6 +77,7 @@ fn good(dialect: Dialect) -> &'static str {
         Dialect::Anthropic => "ant",
         Dialect::Gemini => "gem",
         Dialect::OpenaiResponses => "res",
+        Dialect::Cohere => "coh",
     }
 }
 
@@ -145,6 +148,7 @@ async fn an_outage_before_content_is_mended_by_the_next_target_and_not_seen_by_t
     for &(fault, whole, streamed) in MENDED {
         for client in Dialect::ALL {
             for first in Dialect::ALL {
+                let streamed = code_within(streamed, fault, first);
                 for (stream, code) in [(false, whole), (true, streamed)] {
                     let world = Arc::clone(&world);
                     jobs.push(async move { mended(&world, fault, client, first, stream, code).await });
@@ -205,6 +209,7 @@ async fn what_the_caller_must_mend_or_what_has_begun_is_never_tried_elsewhere() 
         for client in Dialect::ALL {
             for first in Dialect::ALL {
                 let world = Arc::clone(&world);
+                let code = if stream { code_within(code, fault, first) } else { code };
                 jobs.push(async move {
                     let name = format!("`{fault}` first {first}, client {client}, streamed {stream}");
                     let route = format!("to-{}", name_of(fault, first));

@@ -66,6 +66,7 @@ impl Simulator {
             + &self.provider("ant", "anthropic", "")
             + &self.provider("gem", "gemini", "")
             + &self.provider("res", RESPONSES, "")
+            + &self.provider("coh", "cohere", "")
     }
 
     /// A provider at this simulator. `lines` are more of its keys.
@@ -121,6 +122,13 @@ impl Stepwell {
         Self::start_in(dir).await
     }
 
+    /// Starts it on what is in `dir`, with these variables in its environment and no others.
+    pub(crate) async fn start_with(dir: TestDir, variables: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(BINARY);
+        command.env_clear().envs(variables.iter().copied());
+        Self::start_command(dir, command).await
+    }
+
     /// Starts it again on what it has left behind, once it has ended.
     pub(crate) async fn start_again(mut self) -> Self {
         self.ended().await;
@@ -128,9 +136,12 @@ impl Stepwell {
     }
 
     async fn start_in(dir: TestDir) -> Self {
-        let mut child = Command::new(BINARY)
+        Self::start_with(dir, &[]).await
+    }
+
+    async fn start_command(dir: TestDir, mut command: Command) -> Self {
+        let mut child = command
             .current_dir(dir.path())
-            .env_clear()
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -78,12 +78,14 @@ impl Reply {
             Dialect::OpenaiResponses => {
                 matches!(data[at]["type"].as_str(), Some("response.completed" | "response.incomplete"))
             }
+            Dialect::Cohere => data[at]["type"] == "message-end" && data[at]["delta"]["error"].is_null(),
         };
         let is_error = |at: usize| match dialect {
             Dialect::OpenaiChat | Dialect::Gemini => data[at]["error"].is_object(),
             Dialect::Anthropic | Dialect::OpenaiResponses => {
                 events[at].0 == "error" && data[at]["type"] == "error"
             }
+            Dialect::Cohere => data[at]["type"] == "message-end" && data[at]["delta"]["error"].is_string(),
         };
         let terminals = (0..events.len()).filter(|at| is_terminal(*at)).count();
         let errors = (0..events.len()).filter(|at| is_error(*at)).count();
@@ -104,6 +106,7 @@ impl Reply {
                 Dialect::Anthropic => &body["content"][0]["text"],
                 Dialect::Gemini => &body["candidates"][0]["content"]["parts"][0]["text"],
                 Dialect::OpenaiResponses => &body["output"][0]["content"][0]["text"],
+                Dialect::Cohere => &body["message"]["content"][0]["text"],
             };
             return text.as_str().unwrap_or_default().to_owned();
         }
@@ -115,6 +118,7 @@ impl Reply {
                 Dialect::Anthropic => &data["delta"]["text"],
                 Dialect::Gemini => &data["candidates"][0]["content"]["parts"][0]["text"],
                 Dialect::OpenaiResponses => &data["delta"],
+                Dialect::Cohere => &data["delta"]["message"]["content"]["text"],
             };
             text.as_str().unwrap_or_default().to_owned()
         };
@@ -124,8 +128,19 @@ impl Reply {
 
 /// What an error says in our words, wherever its dialect has them: code, call and docs.
 pub(crate) fn words_of(body: &Value) -> &Value {
-    let error = &body["error"];
+    let error = error_of(body);
     if error["details"].is_array() { &error["details"][0]["metadata"] } else { error }
+}
+
+/// The error that a body or an event is, or holds. Cohere's errors stand at the top, or in the event that ends a stream.
+pub(crate) fn error_of(body: &Value) -> &Value {
+    if body["error"].is_object() {
+        &body["error"]
+    } else if body["delta"]["error"].is_string() {
+        &body["delta"]
+    } else {
+        body
+    }
 }
 
 fn code_in(body: &Value) -> Option<String> {
@@ -207,7 +222,8 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> Reply {
 }
 
 /// The dialects whose body says everything: their path is the same for every call.
-pub(crate) const BY_BODY: [Dialect; 3] = [Dialect::OpenaiChat, Dialect::Anthropic, Dialect::OpenaiResponses];
+pub(crate) const BY_BODY: [Dialect; 4] =
+    [Dialect::OpenaiChat, Dialect::Anthropic, Dialect::OpenaiResponses, Dialect::Cohere];
 
 /// The path of a dialect's chat endpoint; where it names the model, of `oai/small`.
 pub(crate) const fn path_of(dialect: Dialect) -> &'static str {
@@ -216,6 +232,7 @@ pub(crate) const fn path_of(dialect: Dialect) -> &'static str {
         Dialect::Anthropic => "/v1/messages",
         Dialect::OpenaiResponses => "/v1/responses",
         Dialect::Gemini => "/v1beta/models/oai/small:generateContent",
+        Dialect::Cohere => "/v2/chat",
     }
 }
 
@@ -234,7 +251,7 @@ pub(crate) fn sent(dialect: Dialect, question: &Value) -> (String, String) {
 /// The headers an SDK of the dialect sends.
 pub(crate) const fn headers_of(dialect: Dialect) -> &'static [(&'static str, &'static str)] {
     match dialect {
-        Dialect::OpenaiChat | Dialect::OpenaiResponses => {
+        Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Cohere => {
             &[("content-type", "application/json"), ("authorization", "Bearer sk-of-the-client")]
         }
         Dialect::Anthropic => &[
@@ -251,7 +268,7 @@ pub(crate) const fn headers_of(dialect: Dialect) -> &'static [(&'static str, &'s
 pub(crate) fn question(dialect: Dialect, model: &str, stream: bool, text: &str) -> Value {
     let limit = match dialect {
         Dialect::OpenaiChat => "max_completion_tokens",
-        Dialect::Anthropic => "max_tokens",
+        Dialect::Anthropic | Dialect::Cohere => "max_tokens",
         Dialect::OpenaiResponses => {
             return serde_json::json!({
                 "model": model,

@@ -29,6 +29,8 @@ mod harness_client;
 #[cfg(test)]
 mod harness_scripted;
 #[cfg(test)]
+mod import;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod limits_connection;
@@ -36,3 +38,5 @@ mod limits_connection;
 mod metrics;
 #[cfg(test)]
 mod reload;
+#[cfg(test)]
+mod vertex;

@@ -188,6 +188,16 @@ impl Server {
         self.send("POST", &format!("/v1beta/models/{call}"), &all, &body.to_string()).await
     }
 
+    pub(crate) async fn cohere(&self, body: &Value) -> Got {
+        self.cohere_with(&[], body).await.unwrap()
+    }
+
+    pub(crate) async fn cohere_with(&self, headers: &[(&str, &str)], body: &Value) -> Result<Got, NoAnswer> {
+        let mut all = vec![("authorization", "Bearer sk-test"), ("content-type", "application/json")];
+        all.extend_from_slice(headers);
+        self.send("POST", "/v2/chat", &all, &body.to_string()).await
+    }
+
     /// Waits until so many requests have ended, and tells of the last.
     pub(crate) async fn ended(&self, requests: u64) -> OracleEntry {
         let wait = async {

@@ -18,6 +18,7 @@ async fn ask(server: &Server, dialect: Dialect, stream: bool, fault: &str) -> Re
             let call = if stream { "small:streamGenerateContent?alt=sse" } else { "small:generateContent" };
             server.gemini_with(&fault, call, &content(text)).await
         }
+        Dialect::Cohere => server.cohere_with(&fault, &with(chat(text), more)).await,
     }
 }
 
@@ -35,6 +36,9 @@ fn looks_whole(dialect: Dialect, stream: bool, got: &Got) -> bool {
             text.contains("event: response.completed") && !text.contains("garbage")
         }
         (true, Dialect::Gemini) => text.contains("\"finishReason\"") && !text.contains("garbage"),
+        (true, Dialect::Cohere) => {
+            text.contains("event: message-end") && !text.contains("garbage") && !text.contains("\"error\"")
+        }
     }
 }
 
@@ -327,6 +331,24 @@ async fn error_statuses_have_geminis_body() {
     // A stream that is a list fails as one.
     let got = ask_for_list(&server, "status 500").await;
     assert_eq!((got.status.as_u16(), &got.json()[0]["error"]["status"]), (500, &json!("INTERNAL")));
+}
+
+#[tokio::test]
+async fn cohere_fails_by_status_and_a_stream_of_its_in_the_event_that_ends_it() {
+    let server = start().await;
+    let got = ask(&server, Dialect::Cohere, false, "status 500").await.unwrap();
+    let body = got.json();
+    assert_eq!((got.status.as_u16(), body["message"].as_str()), (500, Some("simulated fault: status 500")));
+    assert!(body["id"].is_string() && body.as_object().unwrap().len() == 2, "{body}");
+    let got = ask(&server, Dialect::Cohere, true, "rate-limit 7").await.unwrap();
+    assert_eq!((got.status.as_u16(), got.headers["retry-after"].to_str().unwrap()), (429, "7"));
+    let got = ask(&server, Dialect::Cohere, true, "stream-error").await.unwrap();
+    let message = "The service is overloaded, please try again later.";
+    let error = json!({"type": "message-end", "delta": {"error": message, "finish_reason": "ERROR"}});
+    assert_eq!(got.data().len(), 3, "{}", got.text());
+    assert_eq!(got.data()[2], error);
+    let got = ask(&server, Dialect::Cohere, false, "stream-error").await.unwrap();
+    assert_eq!((got.status.as_u16(), got.json()["message"].as_str()), (503, Some(message)));
 }
 
 #[tokio::test(start_paused = true)]

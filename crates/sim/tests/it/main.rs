@@ -5,6 +5,8 @@ mod anthropic;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod cohere;
+#[cfg(test)]
 mod embeddings;
 #[cfg(test)]
 mod faults;

@@ -369,7 +369,12 @@ async fn reasoning_comes_back_encrypted_or_by_an_id_that_may_be_stored() {
     assert_eq!(again(&stored, json!({"store": false})).await.status, 404);
     let include = json!({"store": false, "include": ["reasoning.encrypted_content"]});
     let carried = server.responses(&base(include.clone())).await.json()["output"].clone();
-    assert!(carried[0]["encrypted_content"].is_string());
+    let encrypted = &carried[0]["encrypted_content"];
+    assert!(encrypted.is_string());
+    let (_, data, last) = stream(&server, &base(include.clone())).await;
+    assert_eq!(last["output"][0]["encrypted_content"], *encrypted);
+    let begun = &data[2]["item"];
+    assert!(begun["type"] == "reasoning" && begun["encrypted_content"] != *encrypted);
     let got = again(&carried, include.clone()).await;
     assert_eq!(got.status, 200, "{}", got.text());
     let mut changed = carried.clone();

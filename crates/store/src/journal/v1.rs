@@ -391,6 +391,7 @@ const fn dialect_byte(dialect: Dialect) -> u8 {
         Dialect::Anthropic => 1,
         Dialect::Gemini => 2,
         Dialect::OpenaiResponses => 3,
+        Dialect::Cohere => 4,
     }
 }
 

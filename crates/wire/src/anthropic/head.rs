@@ -1,14 +1,16 @@
 //! What the gateway must know of a request, found by one scan of the body's top level, and the splices that change it.
 
+use std::ops::Range;
 use std::sync::Arc;
 
+use memchr::memrchr;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use stepwell_types::Code;
 
 use crate::json::{Text, raw_or_null, read as read_json, span, splice};
-use crate::{Edits, Error, Head};
+use crate::{Edits, Error, Head, Quirks};
 
 /// The fields that are acted on, and those that may come once only all the same.
 #[derive(Debug, Default, Deserialize)]
@@ -68,11 +70,16 @@ pub(super) fn read(body: &[u8]) -> Result<Head, Error> {
 }
 
 /// The body with the model and the limit spliced in. A limit that was not there is added behind the model.
-pub(super) fn edit(body: &[u8], head: &Head, edits: &Edits<'_>) -> Vec<u8> {
+pub(super) fn edit(body: &[u8], head: &Head, edits: &Edits<'_>, quirks: Quirks) -> Vec<u8> {
     let mut model = Vec::new();
     let limit;
-    let mut changes: Vec<(std::ops::Range<usize>, &[u8])> = Vec::with_capacity(2);
-    if let Some(name) = edits.model.filter(|name| *name != &*head.model) {
+    let mut changes: Vec<(Range<usize>, &[u8])> = Vec::with_capacity(2);
+    if let Some(version) = quirks.version_in_body {
+        crate::json::string(&mut model, "anthropic_version");
+        model.push(b':');
+        crate::json::string(&mut model, version);
+        changes.push((member(body, &head.model_span), &model));
+    } else if let Some(name) = edits.model.filter(|name| *name != &*head.model) {
         crate::json::string(&mut model, name);
         changes.push((head.model_span.clone(), &model));
     }
@@ -87,6 +94,15 @@ pub(super) fn edit(body: &[u8], head: &Head, edits: &Edits<'_>) -> Vec<u8> {
         changes.push((place, limit.as_bytes()));
     }
     splice(body, &mut changes)
+}
+
+/// The whole member of the object that a value stands in, its key included.
+fn member(body: &[u8], value: &Range<usize>) -> Range<usize> {
+    let before = body.get(..value.start).unwrap_or_default().trim_ascii_end();
+    let key = before.strip_suffix(b":").unwrap_or(before).trim_ascii_end();
+    // A key that reads `model` holds no quote, however it is escaped.
+    let start = key.strip_suffix(b"\"").and_then(|key| memrchr(b'"', key));
+    start.unwrap_or(value.start)..value.end
 }
 
 #[cfg(test)]
@@ -113,9 +129,9 @@ mod tests {
     fn an_edit_touches_its_spans_only() {
         let head = read(BODY.as_bytes()).unwrap();
         let same = Edits { model: Some("claude"), max_output_tokens: Some(1024), include_usage: true };
-        assert_eq!(edit(BODY.as_bytes(), &head, &same), BODY.as_bytes());
+        assert_eq!(edit(BODY.as_bytes(), &head, &same, Quirks::default()), BODY.as_bytes());
         let edits = Edits { model: Some("a\"b"), max_output_tokens: Some(7), include_usage: true };
-        let edited = String::from_utf8(edit(BODY.as_bytes(), &head, &edits)).unwrap();
+        let edited = String::from_utf8(edit(BODY.as_bytes(), &head, &edits, Quirks::default())).unwrap();
         let expected = BODY.replace(r#""cl\u0061ude""#, r#""a\"b""#).replace(": 1024", ": 7");
         assert_eq!(edited, expected);
     }
@@ -128,9 +144,31 @@ mod tests {
             assert_eq!(head.max_output_tokens, None);
         }
         let edits = Edits { max_output_tokens: Some(9), ..Edits::default() };
-        assert_eq!(edit(body, &read(body).unwrap(), &edits), br#"{"model":"m","max_tokens":9}"#);
+        assert_eq!(
+            edit(body, &read(body).unwrap(), &edits, Quirks::default()),
+            br#"{"model":"m","max_tokens":9}"#
+        );
         let null = br#"{"max_tokens":null,"model":"m"}"#;
-        assert_eq!(edit(null, &read(null).unwrap(), &edits), br#"{"max_tokens":9,"model":"m"}"#);
+        assert_eq!(
+            edit(null, &read(null).unwrap(), &edits, Quirks::default()),
+            br#"{"max_tokens":9,"model":"m"}"#
+        );
+    }
+
+    #[test]
+    fn a_version_takes_the_place_of_the_model_where_the_path_has_that() {
+        let quirks = Quirks { version_in_body: Some("v-1"), ..Quirks::default() };
+        let edits = Edits { model: Some("claude@1"), max_output_tokens: Some(9), ..Edits::default() };
+        for (body, expected) in [
+            (r#"{"model":"m","messages":[]}"#, r#"{"anthropic_version":"v-1","max_tokens":9,"messages":[]}"#),
+            (
+                r#"{"x":"\"model\": 1", "mod\u0065l" : "m" , "max_tokens":1}"#,
+                r#"{"x":"\"model\": 1", "anthropic_version":"v-1" , "max_tokens":9}"#,
+            ),
+        ] {
+            let head = read(body.as_bytes()).unwrap();
+            assert_eq!(String::from_utf8(edit(body.as_bytes(), &head, &edits, quirks)).unwrap(), expected);
+        }
     }
 
     #[test]

@@ -38,8 +38,8 @@ impl Codec for Anthropic {
         head::read(body)
     }
 
-    fn edit_request(&self, body: &[u8], head: &Head, edits: &Edits<'_>, _quirks: Quirks) -> Vec<u8> {
-        head::edit(body, head, edits)
+    fn edit_request(&self, body: &[u8], head: &Head, edits: &Edits<'_>, quirks: Quirks) -> Vec<u8> {
+        head::edit(body, head, edits, quirks)
     }
 
     fn read_request<'a>(&self, body: &'a [u8]) -> Result<Chat<'a>, Error> {

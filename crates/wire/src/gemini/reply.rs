@@ -126,7 +126,7 @@ pub(super) fn write(reply: &Reply<'_>) -> Written {
                 candidate.number("index", 0);
             });
         });
-        if reply.stop_sequence.is_some() {
+        if reply.stop_sequence.is_some() || reply.finish == Some(Finish::StopSequence) {
             losses.note("/stop_sequence");
         }
         if let Some(metered) = &reply.usage {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
-use stepwell_types::Code;
+use stepwell_types::{Code, Finish};
 
 use super::message::{self, Content, ToolCall, signature, write_signature};
 use super::usage::{self, Counts};
@@ -221,7 +221,7 @@ pub(super) fn write(reply: &Reply<'_>) -> Written {
     if vaguer {
         losses.note("/stop_reason");
     }
-    if reply.stop_sequence.is_some() {
+    if reply.stop_sequence.is_some() || reply.finish == Some(Finish::StopSequence) {
         losses.note("/stop_sequence");
     }
     let mut body = Vec::with_capacity(768);

@@ -186,7 +186,7 @@ pub(super) fn write(reply: &Reply<'_>) -> Written {
     if ending.is_vaguer {
         losses.note("/stop_reason");
     }
-    if reply.stop_sequence.is_some() {
+    if reply.stop_sequence.is_some() || reply.finish == Some(Finish::StopSequence) {
         losses.note("/stop_sequence");
     }
     let id = reply.id.as_deref().unwrap_or_default();

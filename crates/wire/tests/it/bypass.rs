@@ -105,6 +105,11 @@ fn an_error_that_breaks_a_stream_is_one_the_same_dialect_reads() {
     }
 }
 
+/// Where an error says which call it is of.
+fn call_field(dialect: Dialect) -> &'static str {
+    if dialect == Dialect::Cohere { "id" } else { "call_id" }
+}
+
 #[test]
 fn an_error_answer_says_code_call_and_docs_in_every_dialect() {
     let call = CallId::first_at(Timestamp::from_micros(0));
@@ -113,11 +118,11 @@ fn an_error_answer_says_code_call_and_docs_in_every_dialect() {
             let failure = Failure::new(*code, "what happened").param("messages[0]").detail("secret");
             let body = codec(dialect).write_error(&failure, Some(call));
             let value: Value = serde_json::from_slice(&body).unwrap();
-            let error = &value["error"];
+            let error = if dialect == Dialect::Cohere { &value } else { &value["error"] };
             assert_eq!(error["message"], "what happened", "{dialect} {code}");
             let ours = if dialect == Dialect::Gemini { &error["details"][0]["metadata"] } else { error };
             assert_eq!(ours["code"], code.as_str());
-            assert_eq!(ours["call_id"], call.to_string());
+            assert_eq!(ours[call_field(dialect)], call.to_string());
             assert_eq!(ours["docs"], format!("docs/errors.md#{code}"));
             assert!(!String::from_utf8(body).unwrap().contains("secret"));
         }
@@ -130,12 +135,13 @@ fn an_error_answer_without_a_call_names_none() {
     for dialect in Dialect::ALL {
         let body = codec(dialect).write_error(&failure, None);
         let value: Value = serde_json::from_slice(&body).unwrap();
-        let error = value["error"].as_object().unwrap();
+        let error = if dialect == Dialect::Cohere { &value } else { &value["error"] };
+        let error = error.as_object().unwrap();
         if dialect == Dialect::Gemini {
             // Its metadata holds texts only.
             assert_eq!(error["details"][0]["metadata"].get("call_id"), None);
         } else {
-            assert_eq!(error.get("call_id"), Some(&Value::Null), "{dialect}");
+            assert_eq!(error.get(call_field(dialect)), Some(&Value::Null), "{dialect}");
         }
         let outside = value.get("request_id");
         assert_eq!(outside, (dialect == Dialect::Anthropic).then_some(&Value::Null), "{dialect}");
@@ -156,6 +162,7 @@ fn tokens_and_models_are_said_in_the_dialects_own_shape() {
                 ("data", "id", "chat", "input_tokens")
             }
             Dialect::Gemini => ("models", "name", "models/chat", "totalTokens"),
+            Dialect::Cohere => ("models", "name", "chat", "input_tokens"),
         };
         assert_eq!(list[models][1], one, "{dialect}");
         assert_eq!(list[models][0][id], first);

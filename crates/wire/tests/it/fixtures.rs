@@ -77,6 +77,7 @@ fn of(dialect: Dialect) -> Vec<Fixture> {
         Dialect::Anthropic => "messages",
         Dialect::Gemini => "generate_content",
         Dialect::OpenaiResponses => "responses",
+        Dialect::Cohere => "chat",
     };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(dialect.as_str()).join(endpoint);
     let entries = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());

@@ -183,6 +183,7 @@ proptest! {
             let unsayable: &[&str] = match to {
                 Dialect::Gemini => &["/user", "/parallel_tool_calls"],
                 Dialect::OpenaiResponses => &["/stop"],
+                Dialect::Cohere => &["/user", "/parallel_tool_calls", "/reasoning_effort"],
                 Dialect::OpenaiChat | Dialect::Anthropic => &[],
             };
             let lost: Vec<_> =
@@ -258,6 +259,7 @@ impl Talk {
             Dialect::Anthropic => self.anthropic(),
             Dialect::Gemini => self.gemini(),
             Dialect::OpenaiResponses => self.responses(),
+            Dialect::Cohere => self.cohere(),
         }
     }
 
@@ -435,6 +437,39 @@ impl Talk {
         match self.effort {
             Some(effort) => config["thinkingConfig"] = json!({"thinkingLevel": effort}),
             None => config["temperature"] = json!(0.25),
+        }
+        body
+    }
+
+    fn cohere(&self) -> Value {
+        let mut messages = Vec::new();
+        if let Some(system) = &self.system {
+            messages.push(json!({"role": "system", "content": system}));
+        }
+        for (number, turn) in self.turns.iter().enumerate() {
+            messages.push(json!({"role": "user", "content": turn.said}));
+            let id = |call| format!("f_{number}_{call}");
+            let calls: Vec<_> = (0..turn.calls)
+                .map(|call| json!({"id": id(call), "type": "function", "function": {"name": "f", "arguments": "{\"a\": 1}"}}))
+                .collect();
+            if !calls.is_empty() {
+                messages.push(json!({"role": "assistant", "tool_plan": turn.said, "tool_calls": calls}));
+            }
+            for call in 0..turn.calls {
+                messages.push(json!({"role": "tool", "tool_call_id": id(call), "content": turn.result}));
+            }
+            messages.push(json!({"role": "assistant", "content": turn.result}));
+        }
+        messages.push(json!({"role": "user", "content": "go on"}));
+        let mut body = json!({
+            "model": "m", "messages": messages, "max_tokens": self.limit, "stream": true, "temperature": 0.25,
+            "tools": [{"type": "function", "function": {"name": "f", "description": "d", "parameters": Self::schema()}}],
+        });
+        if let Some(stop) = &self.stop {
+            body["stop_sequences"] = json!([stop]);
+        }
+        if self.schema {
+            body["response_format"] = json!({"type": "json_object", "json_schema": Self::schema()});
         }
         body
     }

@@ -354,6 +354,8 @@ fn of_stream(dialect: Dialect, bytes: &[u8]) -> Vec<String> {
         };
         match event {
             Event::Start { id, model, usage: metered } => {
+                // Cohere does not say which model answers; who has a field for it writes an empty one then.
+                let (id, model) = (id.filter(|id| !id.is_empty()), model.filter(|model| !model.is_empty()));
                 origin = Some(format!("id {id:?} model {model:?}"));
                 usage = metered;
             }

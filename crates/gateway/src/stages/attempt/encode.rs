@@ -8,7 +8,7 @@ use stepwell_config::RouteSettings;
 use stepwell_policy::estimate;
 use stepwell_types::{Code, Failure, NanoUsd, Timestamp, Usage};
 use stepwell_wire::chat::Chat;
-use stepwell_wire::{Edits, Losses, codec};
+use stepwell_wire::{Edits, Losses, Quirks, codec};
 
 use crate::snapshot::{Face, Target};
 use crate::stages::decode::Call;
@@ -38,8 +38,9 @@ pub(crate) fn request<'a>(
             None => route.and_then(|route| route.max_output_tokens),
         },
     };
+    let quirks = Quirks { version_in_body: face.version_in_body, ..target.quirks };
     if face.dialect == call.dialect {
-        let body = Bytes::from(call.codec.edit_request(&call.body, &call.head, &edits, target.quirks));
+        let body = Bytes::from(call.codec.edit_request(&call.body, &call.head, &edits, quirks));
         return Ok(Encoded { body, losses: Losses::default(), same: true });
     }
     if parsed.is_none() {
@@ -51,7 +52,7 @@ pub(crate) fn request<'a>(
     let Some(chat) = parsed else {
         return Err(Failure::new(Code::InternalError, "the request could not be kept for translation"));
     };
-    let written = codec(face.dialect).write_request(chat, &edits, target.quirks)?;
+    let written = codec(face.dialect).write_request(chat, &edits, quirks)?;
     refuse_losses(route, target, &written.losses)?;
     Ok(Encoded { body: Bytes::from(written.body), losses: written.losses, same: false })
 }

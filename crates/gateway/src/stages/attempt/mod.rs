@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use http::header::CONTENT_TYPE;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use stepwell_http1::Headers;
 use stepwell_http1::client::{Request, Template};
 use stepwell_policy::{Next, after};
@@ -22,6 +22,7 @@ use stepwell_types::{Code, Dialect, Endpoint, Failure, NanoUsd, Outcome, Usage};
 use stepwell_upstream::{Error, Exchange, Upstream};
 use stepwell_wire::Fault;
 use stepwell_wire::chat::Chat;
+use tokio::time::Instant;
 
 use self::encode::Encoded;
 use crate::answer::{Answer, Refusal};
@@ -126,8 +127,12 @@ async fn send(
     let Ready { template, dialect, encoded, bound, probable } = ready;
     open.record.losses.clear();
     open.note_losses("request", &encoded.losses);
+    let authorization = authorization(target, upstream, plan.deadline).await?;
     open.begin_attempt(target, dialect, bound, probable).await?;
-    let request = request(call, &target.provider, template, &encoded, open);
+    let mut request = request(call, &target.provider, template, &encoded, open);
+    if let Some(authorization) = &authorization {
+        request.header(AUTHORIZATION.as_str(), authorization.as_bytes());
+    }
     let limits = &target.provider.limits;
     let sent = upstream.send(&target.provider.origin, request, limits, plan.deadline).await;
     let exchange = sent.map_err(|error| fail(&error, Seen::default(), target, open))?;
@@ -137,6 +142,21 @@ async fn send(
         return Err(refused::by_provider(exchange, target, dialect, encoded.same, open).await);
     }
     Ok(exchange)
+}
+
+/// The credential of its own that a request needs, where the provider's is one that expires.
+async fn authorization(
+    target: &Target,
+    upstream: &Arc<Upstream>,
+    deadline: Instant,
+) -> Result<Option<HeaderValue>, Failure> {
+    target.provider.credential.authorization(upstream, deadline).await.map_err(|error| {
+        let provider = &target.name.provider;
+        let message = format!("{provider} cannot be called: stepwell has no valid credential for it");
+        let mut failure = Failure::new(Code::UpstreamAuth, message);
+        failure.detail = Some(format!("{provider}: {error}"));
+        failure
+    })
 }
 
 /// The request as this provider takes it: its credentials, the client's headers that its kind lets through, and ids to

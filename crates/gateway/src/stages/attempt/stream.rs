@@ -1,12 +1,14 @@
 //! A reply that comes as a stream, up to the moment it is committed.
 
+use std::borrow::Cow;
 use std::future::poll_fn;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use stepwell_types::{Code, Failure, Outcome};
 use stepwell_upstream::{Exchange, Progress};
-use stepwell_wire::{Fault, Pipe, UpstreamError, codec, translate};
+use stepwell_wire::stream::{Event, StreamWriter};
+use stepwell_wire::{Fault, Losses, Pipe, UpstreamError, codec, translate};
 
 use crate::answer::{Answer, Committed, Refusal};
 use crate::open_call::{Billing, OpenCall, Seen};
@@ -33,7 +35,7 @@ pub(crate) async fn commit(
         return Err(invalid(&message, Seen::default(), target, open));
     }
     let created = open.record.started.as_seconds();
-    let mut pipe = pipe(call, face, created);
+    let mut pipe = pipe(call, target, face, created);
     let mut ready = Vec::new();
     loop {
         let burst = poll_fn(|cx| exchange.poll_burst(cx)).await;
@@ -85,11 +87,38 @@ pub(crate) async fn commit(
 }
 
 /// The machine between the two dialects.
-fn pipe(call: &Call, face: &Face, created: i64) -> Box<dyn Pipe> {
+fn pipe(call: &Call, target: &Target, face: &Face, created: i64) -> Box<dyn Pipe> {
     if face.dialect == call.dialect {
         return call.codec.tap(!call.head.include_usage);
     }
-    translate(codec(face.dialect), call.codec.stream_writer(call.head.include_usage, created))
+    let writer = call.codec.stream_writer(call.head.include_usage, created);
+    translate(codec(face.dialect), Box::new(Named { writer, model: Arc::clone(&target.name.model) }))
+}
+
+/// A writer that is told which model answers where the provider's dialect does not say: clients of most others expect it.
+struct Named {
+    writer: Box<dyn StreamWriter>,
+    model: Arc<str>,
+}
+
+impl StreamWriter for Named {
+    fn push(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+        match event {
+            Event::Start { id, model: None, usage } => {
+                let model = Some(Cow::Borrowed(&*self.model));
+                self.writer.push(&Event::Start { id: id.clone(), model, usage: *usage }, out);
+            }
+            event => self.writer.push(event, out),
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.writer.held()
+    }
+
+    fn take_losses(&mut self) -> Losses {
+        self.writer.take_losses()
+    }
 }
 
 /// An error event before any content.

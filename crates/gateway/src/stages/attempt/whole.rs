@@ -1,5 +1,6 @@
 //! A reply that comes in one piece.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -31,7 +32,7 @@ pub(crate) async fn read(
     let read = if face.dialect == call.dialect {
         call.codec.reply_facts(&body).map(|facts| (facts, body))
     } else {
-        translate(&body, call, face, open)
+        translate(&body, call, target, face, open)
     };
     let (facts, body) = read
         .map_err(|error| invalid(&format!("its reply is invalid: {error}"), Seen::default(), target, open))?;
@@ -44,18 +45,21 @@ pub(crate) async fn read(
 fn translate(
     body: &[u8],
     call: &Call,
+    target: &Target,
     face: &Face,
     open: &mut OpenCall,
 ) -> Result<(ReplyFacts, Bytes), stepwell_wire::Error> {
     let mut reply = codec(face.dialect).read_reply(body)?;
-    reply.created.get_or_insert(open.record.started.as_seconds());
-    let written = call.codec.write_reply(&reply);
-    open.note_losses("reply", &written.losses);
     let facts = ReplyFacts {
         id: reply.id.as_deref().map(Arc::from),
         model: reply.model.as_deref().map(Arc::from),
         finish: reply.finish,
         usage: reply.usage,
     };
+    reply.created.get_or_insert(open.record.started.as_seconds());
+    // Not every dialect says which model answers, and every client of one that does expects it.
+    reply.model.get_or_insert(Cow::Borrowed(&target.name.model));
+    let written = call.codec.write_reply(&reply);
+    open.note_losses("reply", &written.losses);
     Ok((facts, Bytes::from(written.body)))
 }

@@ -240,9 +240,13 @@ api_key = "file:key"
 kind = "gemini"
 base_url = "http://{sim}"
 api_key = "file:key"
+[providers.cohere]
+kind = "cohere"
+base_url = "http://{sim}"
+api_key = "file:key"
 "#
     );
-    for provider in ["openai", "responses", "anthropic", "gemini"] {
+    for provider in ["openai", "responses", "anthropic", "gemini", "cohere"] {
         for (model, prices) in priced_models() {
             // An hour's cache write has no key of its own: it costs twice the input rate, as the simulator's does.
             assert_eq!(prices.cache_write_1h, 2 * prices.input);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use stepwell_types::Dialect;
 
 /// What clients name, the plain ones more often than the routes whose first target never answers.
-const MODELS: [&str; 12] = [
+const MODELS: [&str; 14] = [
     "openai/small",
     "openai/small",
     "openai/large",
@@ -21,6 +21,8 @@ const MODELS: [&str; 12] = [
     "gemini/large",
     "responses/small",
     "responses/large",
+    "cohere/small",
+    "cohere/large",
     "fall-to-anthropic",
     "fall-to-openai",
 ];
@@ -59,6 +61,7 @@ pub(super) fn any(random: &mut fastrand::Rng, number: usize, host: &str) -> Plan
         Dialect::Anthropic => ("/v1/messages".to_owned(), anthropic(random, streamed)),
         Dialect::Gemini => gemini(random, streamed),
         Dialect::OpenaiResponses => ("/v1/responses".to_owned(), responses(random, streamed)),
+        Dialect::Cohere => ("/v2/chat".to_owned(), cohere(random, streamed)),
     };
     let request = Request::post(path)
         .header("host", host)
@@ -138,6 +141,15 @@ fn gemini(random: &mut fastrand::Rng, streamed: bool) -> (String, Value) {
     (format!("/v1beta/models/{}:{method}", model(random)), body)
 }
 
+fn cohere(random: &mut fastrand::Rng, streamed: bool) -> Value {
+    json!({
+        "model": model(random),
+        "max_tokens": random.u32(4..200),
+        "stream": streamed,
+        "messages": [{"role": "system", "content": background()}, {"role": "user", "content": text(random)}],
+    })
+}
+
 fn model(random: &mut fastrand::Rng) -> &'static str {
     MODELS[random.usize(..MODELS.len())]
 }
@@ -174,6 +186,7 @@ pub(super) fn is_complete(dialect: Dialect, stream: &[u8]) -> bool {
         Dialect::OpenaiResponses => {
             holds(stream, b"event: response.completed\n") || holds(stream, b"event: response.incomplete\n")
         }
+        Dialect::Cohere => holds(stream, b"event: message-end\n") && !has_error(dialect, stream),
     }
 }
 
@@ -182,6 +195,7 @@ pub(super) fn has_error(dialect: Dialect, stream: &[u8]) -> bool {
     match dialect {
         Dialect::OpenaiChat | Dialect::Gemini => holds(stream, b"data: {\"error\":"),
         Dialect::Anthropic | Dialect::OpenaiResponses => holds(stream, b"event: error\n"),
+        Dialect::Cohere => holds(stream, b"\"delta\":{\"error\":"),
     }
 }
 

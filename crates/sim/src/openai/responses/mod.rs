@@ -3,6 +3,7 @@
 //! Nothing is kept between calls: what names an earlier response, a conversation or a file is not found, as OpenAI
 //! tells it. <https://platform.openai.com/docs/api-reference/responses>
 
+mod format;
 mod input;
 mod items;
 mod parts;

@@ -3,14 +3,15 @@
 //! <https://platform.openai.com/docs/api-reference/responses/create>
 //! <https://platform.openai.com/docs/api-reference/responses/input-tokens>
 
-use crate::ask::{Ask, Format, Prompt, Thinking};
-use crate::check::{Fields, Invalid, Path, Problem, Shape, is_identifier};
+use crate::ask::{Ask, Prompt};
+use crate::check::{Fields, Invalid, Path, Problem, Shape};
 use crate::json::Json;
+use crate::options::ModelOptions;
 use crate::shapes::{self, Models};
 
-use super::super::request::{effort_tokens, metadata, strict_schema};
+use super::super::request::metadata;
 use super::settings::Settings;
-use super::{input, tools};
+use super::{format, input, tools};
 
 const REQUEST: Shape = Shape {
     required: &["model"],
@@ -69,8 +70,6 @@ const COUNT: Shape = Shape {
 
 /// The least that `max_output_tokens` may be.
 const LEAST_OUTPUT: u32 = 16;
-/// The tokens of reasoning that are made when nobody says how many: those of the effort `medium`.
-const USUAL_REASONING: u32 = 32;
 
 /// A valid request, and what only this dialect has.
 pub(crate) struct Request<'j, 'a> {
@@ -87,8 +86,8 @@ pub(crate) fn read<'j, 'a>(
     boot: u32,
 ) -> Result<Request<'j, 'a>, Invalid> {
     let fields = REQUEST.read(json, &Path::ROOT)?;
-    let mut request = conversation(&fields, models, boot)?;
-    let (_, model) = shapes::model(&fields, models)?;
+    let (place, model) = shapes::model(&fields, models)?;
+    let mut request = conversation(&fields, place, model, boot)?;
     fields.unsupported(&["access_programs", "context_management", "image", "moderation"])?;
     labels(&fields)?;
     sampling(&fields)?;
@@ -112,16 +111,17 @@ pub(crate) fn read_count<'j, 'a>(
         at_most_characters(&fields.at("personality"), name, 64)?;
     }
     fields.choice("truncation", &["auto", "disabled"])?;
-    conversation(&fields, models, boot)
+    let (place, model) = shapes::model(&fields, models)?;
+    conversation(&fields, place, model, boot)
 }
 
 /// What a request has whether it is to be answered or counted.
 fn conversation<'j, 'a>(
     fields: &Fields<'j, 'a, '_>,
-    models: &Models,
+    place: u16,
+    model: &ModelOptions,
     boot: u32,
 ) -> Result<Request<'j, 'a>, Invalid> {
-    let (place, model) = shapes::model(fields, models)?;
     kept(fields)?;
     let mut settings = Settings::default();
     let mut prompt = Prompt::new(&model.name);
@@ -140,8 +140,8 @@ fn conversation<'j, 'a>(
         tools: tools.allowed,
         choice: tools.choice,
         parallel: tools.parallel,
-        format: format(fields)?,
-        thinking: reasoning(fields)?,
+        format: format::text(fields)?,
+        thinking: format::reasoning(fields)?,
         prompt,
     };
     Ok(Request { ask, settings })
@@ -309,83 +309,4 @@ fn include(fields: &Fields<'_, '_, '_>) -> Result<bool, Invalid> {
         }
     }
     Ok(encrypted)
-}
-
-/// Reads `reasoning`. Reasoning is always an item of the output; its text is shown if a summary is asked for.
-fn reasoning(fields: &Fields<'_, '_, '_>) -> Result<Thinking, Invalid> {
-    const REASONING: Shape = Shape {
-        required: &[],
-        optional: &["mode"],
-        nullable: &["effort", "summary", "generate_summary", "context"],
-    };
-    const SUMMARIES: &[&str] = &["auto", "concise", "detailed"];
-    let Some(json) = fields.object("reasoning")? else { return Ok(Thinking::Off) };
-    let path = fields.at("reasoning");
-    let options = REASONING.read(json, &path)?;
-    options.text("mode")?;
-    options.choice("context", &["auto", "current_turn", "all_turns"])?;
-    let summary = options.choice("summary", SUMMARIES)?.or(options.choice("generate_summary", SUMMARIES)?);
-    let asked = effort_tokens(&options, "effort")?;
-    let usual = (options.get("effort").is_none() && summary.is_some()).then_some(USUAL_REASONING);
-    Ok(match asked.or(usual) {
-        Some(tokens) => Thinking::Shown { tokens, omitted: summary.is_none() },
-        None => Thinking::Off,
-    })
-}
-
-/// Reads `text`.
-fn format<'j, 'a>(fields: &Fields<'j, 'a, '_>) -> Result<Format<'j, 'a>, Invalid> {
-    const TEXT: Shape = Shape { required: &[], optional: &["format"], nullable: &["verbosity"] };
-    const PLAIN: Shape = Shape { required: &["type"], optional: &[], nullable: &[] };
-    const WITH_SCHEMA: Shape =
-        Shape { required: &["type", "name", "schema"], optional: &["description"], nullable: &["strict"] };
-    let Some(text) = fields.object("text")? else { return Ok(Format::Text) };
-    let path = fields.at("text");
-    let options = TEXT.read(text, &path)?;
-    options.choice("verbosity", &["low", "medium", "high"])?;
-    let Some(format) = options.object("format")? else { return Ok(Format::Text) };
-    let path = options.at("format");
-    match format.get("type").and_then(Json::as_str) {
-        Some("text") => PLAIN.read(format, &path).map(|_| Format::Text),
-        Some("json_object") => {
-            PLAIN.read(format, &path)?;
-            let input = fields.get("input").map(Json::text).unwrap_or_default();
-            if !input.to_ascii_lowercase().contains("json") {
-                return Err(fields.at("input").rule(
-                    "Response input messages must contain the word 'json' in some form to use 'text.format' of type \
-                     'json_object'.",
-                ));
-            }
-            Ok(Format::JsonObject)
-        }
-        Some("json_schema") => json_schema(format, &WITH_SCHEMA.read(format, &path)?, &path),
-        _ => PLAIN
-            .read(format, &path)?
-            .choice("type", &["json_object", "json_schema", "text"])
-            .map(|_| Format::Text),
-    }
-}
-
-fn json_schema<'j, 'a>(
-    format: &'j Json<'a>,
-    fields: &Fields<'_, '_, '_>,
-    path: &Path<'_>,
-) -> Result<Format<'j, 'a>, Invalid> {
-    let name = fields.required_text("name")?;
-    if !is_identifier(name, 64) {
-        return Err(path.key("name").rule_with_code(
-            "invalid_value",
-            "Invalid 'text.format.name': string does not match pattern. Expected a string that matches the pattern \
-             '^[a-zA-Z0-9_-]+$'.",
-        ));
-    }
-    fields.text("description")?;
-    fields.object("schema")?;
-    let strict = fields.flag("strict")?.unwrap_or(false);
-    let Some(schema) = format.get("schema") else { return Ok(Format::JsonObject) };
-    if strict {
-        let owner = format!("response_format '{name}'");
-        strict_schema(schema, &owner, "invalid_json_schema", &path.key("schema"))?;
-    }
-    Ok(Format::Schema(schema))
 }

@@ -1,7 +1,7 @@
 //! What a request sets and its replies say again.
 
 use crate::check::Fields;
-use crate::json::{Json, integer, string};
+use crate::json::{Json, string};
 
 /// What a request sets, as far as its replies depend on it.
 #[derive(Debug, Default)]
@@ -20,13 +20,12 @@ impl Settings {
     /// Writes the members that repeat the request, with what holds where it says nothing.
     pub(super) fn echo(&mut self, fields: &Fields<'_, '_, '_>) {
         let mut out = Vec::with_capacity(640 + self.tools.len());
-        let parallel = fields.get("parallel_tool_calls");
         for (name, value, otherwise) in [
             ("instructions", fields.get("instructions"), "null"),
             ("max_output_tokens", fields.get("max_output_tokens"), "null"),
             ("max_tool_calls", fields.get("max_tool_calls"), "null"),
             ("metadata", fields.get("metadata"), "{}"),
-            ("parallel_tool_calls", parallel, "true"),
+            ("parallel_tool_calls", fields.get("parallel_tool_calls"), "true"),
             ("previous_response_id", None, "null"),
             ("prompt_cache_key", fields.get("prompt_cache_key"), "null"),
             ("prompt_cache_retention", fields.get("prompt_cache_retention"), "null"),
@@ -96,7 +95,6 @@ fn member(out: &mut Vec<u8>, name: &str, value: Option<&Json<'_>>, otherwise: &s
     string(out, name);
     out.push(b':');
     match value {
-        Some(Json::Int(number)) => integer(out, *number),
         Some(value) => value.write(out),
         None => out.extend_from_slice(otherwise.as_bytes()),
     }

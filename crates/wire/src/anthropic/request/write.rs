@@ -32,7 +32,10 @@ pub(in crate::anthropic) fn write(
     let plan = plan(chat, edits, quirks, &mut losses);
     let mut body = Vec::with_capacity(1024);
     write_object(&mut body, |request| {
-        request.string("model", edits.model.unwrap_or(&chat.model));
+        match quirks.version_in_body {
+            Some(version) => request.string("anthropic_version", version),
+            None => request.string("model", edits.model.unwrap_or(&chat.model)),
+        }
         request.number("max_tokens", plan.max_tokens);
         system(request, &instructions, &mut losses);
         request.array("messages", |messages| write_messages(messages, &spoken, &mut losses));

@@ -113,7 +113,7 @@ impl StreamWriter for Writer {
                 self.usage = Some(*usage);
             }
             Event::Finish { reason, stop_sequence } => {
-                if stop_sequence.is_some() {
+                if stop_sequence.is_some() || *reason == Finish::StopSequence {
                     self.losses.note("/stop_sequence");
                 }
                 self.finish = Some(*reason);

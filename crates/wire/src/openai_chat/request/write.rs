@@ -11,13 +11,13 @@ use crate::json::{Object, Text, key_under, write_object};
 use crate::openai::{effort, fitting};
 use crate::{Edits, Losses, Quirks, Written};
 
-/// Fields of the body that only OpenAI has: they come from one of its own clients and go out as they came in.
-const OWN: [&str; 19] = [
+/// Fields of the body that only OpenAI has: they come from one of its own clients and go out as they came in. `logprobs` is
+/// none of them: Cohere has it too, and what comes back for it is every vendor's own.
+const OWN: [&str; 17] = [
     "audio",
     "function_call",
     "functions",
     "logit_bias",
-    "logprobs",
     "metadata",
     "modalities",
     "moderation",
@@ -29,7 +29,6 @@ const OWN: [&str; 19] = [
     "response_format",
     "safety_identifier",
     "store",
-    "top_logprobs",
     "verbosity",
     "web_search_options",
 ];

@@ -1,6 +1,6 @@
 //! From events to OpenAI's chunks.
 
-use stepwell_types::Usage;
+use stepwell_types::{Finish, Usage};
 
 use super::DONE;
 use crate::Losses;
@@ -166,14 +166,14 @@ impl StreamWriter for Writer {
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::Finish { reason, stop_sequence } => {
                 self.end_call(out);
-                let (reason, vaguer) = finish::write(Some(*reason));
+                let (word, vaguer) = finish::write(Some(*reason));
                 if vaguer {
                     self.losses.note("/stop_reason");
                 }
-                if stop_sequence.is_some() {
+                if stop_sequence.is_some() || *reason == Finish::StopSequence {
                     self.losses.note("/stop_sequence");
                 }
-                self.step(out, Some(reason), |_| {});
+                self.step(out, Some(word), |_| {});
             }
             Event::Ping => out.extend_from_slice(b": ping\n\n"),
             Event::End => self.end(out),

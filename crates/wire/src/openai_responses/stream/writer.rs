@@ -216,10 +216,8 @@ impl Writer {
         self.event(out, event, |data| {
             open.place(data);
             data.string(key, &open.said);
-            match open.kind {
-                Kind::Text => data.literal("logprobs", "[]"),
-                Kind::Call => data.string("name", &open.call.1),
-                Kind::Refusal | Kind::Thinking => {}
+            if open.kind == Kind::Text {
+                data.literal("logprobs", "[]");
             }
         });
         if let Some(event) = part {
@@ -299,7 +297,7 @@ impl StreamWriter for Writer {
                 if Ending::of(self.finish).is_vaguer {
                     self.losses.note("/stop_reason");
                 }
-                if stop_sequence.is_some() {
+                if stop_sequence.is_some() || *reason == Finish::StopSequence {
                     self.losses.note("/stop_sequence");
                 }
             }
