@@ -1,4 +1,4 @@
-"""Embeddings with OpenAI's and Google's SDKs, unchanged, at providers of both forms."""
+"""Embeddings with OpenAI's, Google's and Cohere's SDKs, unchanged, at providers of both forms."""
 
 import struct
 
@@ -75,3 +75,19 @@ def test_googles_mistakes_are_told_in_googles_words(gem, embedder):
     with pytest.raises(errors.ClientError) as caught:
         gem.models.embed_content(model="nobody/embed", contents="a")
     assert caught.value.code == 404 and caught.value.status == "NOT_FOUND"
+
+
+@pytest.mark.gateway
+@pytest.mark.parametrize("kind", ["float", "base64"])
+def test_cohere_gets_the_vectors_that_openai_gets(coh, oai, embedder, kind):
+    reply = coh.embed(
+        model=embedder, texts=TEXTS, input_type="search_query", embedding_types=[kind], output_dimension=8
+    )
+    other = oai.embeddings.create(model=embedder, input=TEXTS, dimensions=8, encoding_format=kind)
+    assert reply.response_type == "embeddings_by_type"
+    vectors = reply.embeddings.float_ if kind == "float" else reply.embeddings.base64
+    if kind == "float":
+        assert [single(vector) for vector in vectors] == [single(item.embedding) for item in other.data]
+    else:
+        assert vectors == [item.embedding for item in other.data]
+    assert reply.meta.billed_units.input_tokens == other.usage.prompt_tokens

@@ -115,7 +115,11 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         docs: "https://docs.cohere.com/v2/reference/chat",
         faces: &[COHERE_CHAT],
         further_faces: &[],
-        embeddings: &[],
+        embeddings: &[EmbeddingFace {
+            format: EmbeddingFormat::Cohere,
+            path: "/v2/embed",
+            quirks: NO_PURPOSE,
+        }],
         base_url: Some("https://api.cohere.com"),
         auth: Auth::Bearer,
         key_env: Some("CO_API_KEY"),

@@ -74,6 +74,7 @@ const COUNT_INPUT: CallDoor = by_body(Endpoint::CountTokens, Dialect::OpenaiResp
 const MESSAGES: CallDoor = by_body(Endpoint::Chat, Dialect::Anthropic);
 const COUNT_TOKENS: CallDoor = by_body(Endpoint::CountTokens, Dialect::Anthropic);
 const EMBEDDINGS: CallDoor = embeddings_in(EmbeddingFormat::Openai);
+const COHERE_EMBED: CallDoor = embeddings_in(EmbeddingFormat::Cohere);
 const COHERE: CallDoor = by_body(Endpoint::Chat, Dialect::Cohere);
 
 /// A door of a dialect whose bodies say everything.
@@ -106,6 +107,7 @@ pub(crate) fn find(request: &RequestHead, snapshot: &Snapshot) -> Result<Door, R
         ("/v1/messages", &Method::POST) => Door::Call(MESSAGES),
         ("/v1/messages/count_tokens", &Method::POST) => Door::Call(COUNT_TOKENS),
         ("/v1/embeddings", &Method::POST) => Door::Call(EMBEDDINGS),
+        ("/v2/embed", &Method::POST) => Door::Call(COHERE_EMBED),
         (TEI, &Method::POST) => Door::Call(of_tei(request.query())),
         ("/v2/chat", &Method::POST) => Door::Call(COHERE),
         ("/v1/models" | "/v1beta/models", &Method::GET) => Door::Models(dialect),
@@ -233,6 +235,7 @@ fn nothing_here(path: &str, method: &Method, tongue: Tongue) -> Refused {
         | "/v1/messages/count_tokens"
         | "/v1/embeddings"
         | "/v2/chat"
+        | "/v2/embed"
         | TEI => Some("POST"),
         "/v1/models" | "/v1beta/models" | "/healthz" | "/readyz" => Some("GET"),
         _ if names_a_method(path) => Some("POST"),
@@ -245,7 +248,7 @@ fn nothing_here(path: &str, method: &Method, tongue: Tongue) -> Refused {
         let message = format!(
             "there is nothing at {method} {path}. there are POST /v1/chat/completions, POST /v1/responses, \
              POST /v1/messages, POST /v1/messages/count_tokens, POST /v1beta/models/MODEL:generateContent, POST /v2/chat, \
-             POST /v1/embeddings and GET /v1/models"
+             POST /v1/embeddings, POST /v2/embed and GET /v1/models"
         );
         Failure::new(Code::NotFound, message)
     };

@@ -85,7 +85,7 @@ fn cell(client: EmbeddingFormat, body: &[u8], faces: &[EmbeddingFace]) -> String
     let face = faces.iter().find(|face| face.format == client).or(faces.first()).unwrap();
     let model = match client {
         EmbeddingFormat::Gemini | EmbeddingFormat::GeminiBatch => "gemini-embedding-001",
-        EmbeddingFormat::Openai | EmbeddingFormat::Tei => "m",
+        EmbeddingFormat::Openai | EmbeddingFormat::Tei | EmbeddingFormat::Cohere => "m",
     };
     let (head, _) = own.head(body, &Asked { model: Some(model), stream: false }).unwrap();
     if face.format == client && own.edit_request(body, &head, "m", face.quirks).unwrap().is_some() {

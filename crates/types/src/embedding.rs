@@ -20,11 +20,13 @@ pub enum EmbeddingFormat {
     /// The native `/embed` of Hugging Face's Text Embeddings Inference.
     /// <https://huggingface.github.io/text-embeddings-inference/>
     Tei,
+    /// Cohere's `/v2/embed`. <https://docs.cohere.com/reference/embed>
+    Cohere,
 }
 
 impl EmbeddingFormat {
     /// Every format, in the order of their declaration.
-    pub const ALL: [Self; 4] = [Self::Openai, Self::Gemini, Self::GeminiBatch, Self::Tei];
+    pub const ALL: [Self; 5] = [Self::Openai, Self::Gemini, Self::GeminiBatch, Self::Tei, Self::Cohere];
 
     /// Its name in docs and logs.
     pub const fn as_str(self) -> &'static str {
@@ -33,6 +35,7 @@ impl EmbeddingFormat {
             Self::Gemini => "gemini",
             Self::GeminiBatch => "gemini_batch",
             Self::Tei => "tei",
+            Self::Cohere => "cohere",
         }
     }
 
@@ -41,6 +44,7 @@ impl EmbeddingFormat {
         match self {
             Self::Openai | Self::Tei => Dialect::OpenaiChat,
             Self::Gemini | Self::GeminiBatch => Dialect::Gemini,
+            Self::Cohere => Dialect::Cohere,
         }
     }
 }

@@ -20,10 +20,11 @@ enum Client {
     Gemini,
     GeminiBatch,
     Tei,
+    Cohere,
 }
 
-const CLIENTS: [Client; 5] =
-    [Client::Openai, Client::OpenaiBase64, Client::Gemini, Client::GeminiBatch, Client::Tei];
+const CLIENTS: [Client; 6] =
+    [Client::Openai, Client::OpenaiBase64, Client::Gemini, Client::GeminiBatch, Client::Tei, Client::Cohere];
 
 impl Client {
     /// The path and the body of a request for vectors of three numbers.
@@ -49,6 +50,10 @@ impl Client {
                 format!("/embed?model={}", model.replace('/', "%2F")),
                 json!({"inputs": texts, "dimensions": 3}),
             ),
+            Self::Cohere => (
+                "/v2/embed".to_owned(),
+                json!({"model": model, "texts": texts, "output_dimension": 3, "input_type": "clustering"}),
+            ),
         }
     }
 
@@ -66,6 +71,7 @@ impl Client {
                 list(&body["embeddings"]).iter().map(|item| numbers(&item["values"])).collect()
             }
             Self::Tei => list(&body).iter().map(numbers).collect(),
+            Self::Cohere => list(&body["embeddings"]["float"]).iter().map(numbers).collect(),
         }
     }
 }
@@ -137,7 +143,9 @@ async fn every_client_gets_the_same_vectors_from_every_provider_and_pays_what_th
             let vectors = client.vectors(&reply);
             let count = if client == Client::Gemini { 1 } else { 2 };
             assert_eq!(vectors, expected[..count], "{seen}");
-            assert_eq!(reply.header("x-stepwell-losses"), None, "{seen}");
+            // What a vector is for is nothing that OpenAI or TEI can be told.
+            let is_lost = client == Client::Cohere && provider != "gem";
+            assert_eq!(reply.header("x-stepwell-losses"), is_lost.then_some("request:/input_type"), "{seen}");
             let call = call_of(&reply);
             let record = stepwell.record(&call).await;
             let [entry] = simulator.account(&call).try_into().unwrap();
@@ -375,4 +383,35 @@ async fn targets_that_do_not_embed_are_passed_over_and_those_that_fail_are_follo
     assert_eq!((reply.status, reply.header("x-stepwell-provider")), (200, Some("tei")), "{}", reply.text());
     let record = stepwell.record(&call_of(&reply)).await;
     assert_eq!(record["attempts"][0]["code"], "upstream_invalid", "{record:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cohere_is_asked_in_its_form_and_bills_what_it_says() {
+    let body = r#"{"id":"i","embeddings":{"float":[[0.5,1]]},"texts":["a"],"meta":{"billed_units":{"input_tokens":5}}}"#;
+    let cohere = scripted(body).await;
+    let stepwell = Stepwell::start("", &provider("coh", "cohere", cohere.address, PRICE)).await;
+    for client in CLIENTS {
+        let reply = ask(&stepwell, client, "coh/embed", &["a"]).await;
+        assert_eq!(client.vectors(&reply), [[0.5, 1.0]], "{client:?} {}", reply.text());
+        let record = stepwell.record(&call_of(&reply)).await;
+        // 5 × 0.02 USD a million.
+        assert_eq!(
+            amount(&record["attempts"][0]["cost_usd"]),
+            NanoUsd::from_nanos(100),
+            "{client:?} {record:#}"
+        );
+        if client == Client::Cohere {
+            assert_eq!(reply.text(), body);
+        }
+        let seen = cohere.seen().pop().unwrap();
+        assert!(seen.head.starts_with("POST /v2/embed HTTP/1.1"), "{}", seen.head);
+        let sent: Value = serde_json::from_str(&seen.text()).unwrap();
+        let purpose = if client == Client::Cohere { "clustering" } else { "search_document" };
+        assert_eq!((&sent["model"], &sent["input_type"]), (&json!("embed"), &json!(purpose)), "{client:?}");
+        assert_eq!((&sent["texts"], &sent["output_dimension"]), (&json!(["a"]), &json!(3)), "{client:?}");
+    }
+    let mistake = json!({"model": "coh/embed", "input_type": "clustering"});
+    let reply = post(&stepwell, "/v2/embed", &mistake).await;
+    assert_eq!(reply.status, 400, "{}", reply.text());
+    assert!(reply.json()["message"].as_str().unwrap().contains("texts"), "{}", reply.text());
 }

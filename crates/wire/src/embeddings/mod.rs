@@ -4,6 +4,7 @@
 //! never enters the superset: its bytes pass, the model spliced in. Vectors stay the JSON they came as; they are read as
 //! numbers only where one side wants base64 and the other does not.
 
+mod cohere;
 mod gemini;
 mod openai;
 mod purpose;
@@ -144,19 +145,25 @@ pub fn codec(format: EmbeddingFormat) -> &'static dyn Codec {
         EmbeddingFormat::Gemini => &gemini::One,
         EmbeddingFormat::GeminiBatch => &gemini::Batch,
         EmbeddingFormat::Tei => &tei::Tei,
+        EmbeddingFormat::Cohere => &cohere::Cohere,
     }
 }
 
-/// Where a request of this format has the input at `index` of so many: what an error about it names.
-fn input_path(from: Option<EmbeddingFormat>, index: usize, inputs: usize) -> String {
-    match from {
-        Some(EmbeddingFormat::Gemini) => "content".to_owned(),
-        Some(EmbeddingFormat::GeminiBatch) => format!("requests[{index}].content"),
-        Some(EmbeddingFormat::Tei) if inputs == 1 => "inputs".to_owned(),
-        Some(EmbeddingFormat::Tei) => format!("inputs[{index}]"),
-        Some(EmbeddingFormat::Openai) | None if inputs == 1 => "input".to_owned(),
-        Some(EmbeddingFormat::Openai) | None => format!("input[{index}]"),
-    }
+/// Where a request has the input at `index`, in the words of the format it was read from: what an error about it names.
+fn input_path(embed: &Embed<'_>, index: usize) -> String {
+    let field = match embed.from {
+        Some(EmbeddingFormat::Gemini) => return "content".to_owned(),
+        Some(EmbeddingFormat::GeminiBatch) => return format!("requests[{index}].content"),
+        Some(EmbeddingFormat::Cohere) => match embed.inputs.get(index) {
+            // Its images are addresses of data, its inputs objects.
+            Some(Input::Part(raw)) if raw.get().starts_with('"') => "images",
+            Some(Input::Part(_)) => "inputs",
+            _ => "texts",
+        },
+        Some(EmbeddingFormat::Tei) => "inputs",
+        Some(EmbeddingFormat::Openai) | None => "input",
+    };
+    if embed.inputs.len() == 1 && field != "texts" { field.to_owned() } else { format!("{field}[{index}]") }
 }
 
 /// The fields of `extra`, all lost.

@@ -106,7 +106,7 @@ impl Codec for Tei {
     ) -> Result<Written, Error> {
         let mut losses = Losses::default();
         if let Some(index) = embed.inputs.iter().position(|input| matches!(input, Input::Part(_))) {
-            let at = input_path(embed.from, index, embed.inputs.len());
+            let at = input_path(embed, index);
             let message = format!("{at}: {model} takes texts and tokens only");
             return Err(Error::at(Code::UnsupportedParameter, at, message));
         }

@@ -20,7 +20,7 @@ const NONE: EmbeddingQuirks = EmbeddingQuirks {
 };
 
 /// A target for each way to read a form, each flag and each set of words among them.
-const TARGETS: [(&str, EmbeddingFormat, EmbeddingQuirks); 8] = [
+const TARGETS: [(&str, EmbeddingFormat, EmbeddingQuirks); 9] = [
     ("openai", EmbeddingFormat::Openai, NONE),
     (
         "output_fields, unasked_floats, texts_only, input_type query or document",
@@ -51,6 +51,7 @@ const TARGETS: [(&str, EmbeddingFormat, EmbeddingQuirks); 8] = [
     ("gemini", EmbeddingFormat::Gemini, NONE),
     ("gemini_batch", EmbeddingFormat::GeminiBatch, NONE),
     ("tei", EmbeddingFormat::Tei, NONE),
+    ("cohere", EmbeddingFormat::Cohere, NONE),
 ];
 
 struct Fixture {
@@ -83,7 +84,7 @@ fn fixtures(suffix: &str) -> Vec<Fixture> {
 /// What the path of a fixture says. Only Google's forms have the model there; a server of TEI's has none, and needs one here.
 fn asked(format: EmbeddingFormat) -> Asked<'static> {
     let model = match format {
-        EmbeddingFormat::Openai => None,
+        EmbeddingFormat::Openai | EmbeddingFormat::Cohere => None,
         EmbeddingFormat::Gemini | EmbeddingFormat::GeminiBatch => Some("gemini-embedding-001"),
         EmbeddingFormat::Tei => Some("bge-m3"),
     };
@@ -146,7 +147,9 @@ fn replies() {
         let mut text = format!("{facts:?}\n");
         for client in EmbeddingFormat::ALL {
             for encoding in [Encoding::Float, Encoding::Base64] {
-                if encoding == Encoding::Base64 && client != EmbeddingFormat::Openai {
+                if encoding == Encoding::Base64
+                    && !matches!(client, EmbeddingFormat::Openai | EmbeddingFormat::Cohere)
+                {
                     continue;
                 }
                 let written = codec(client).write_reply(&reply, encoding);
@@ -187,6 +190,7 @@ fn a_request_passes_byte_for_byte_but_for_its_models() {
         ),
         (EmbeddingFormat::Tei, r#"{"inputs":"x","model":"a"}"#, r#"{"inputs":"x","model":"b/c"}"#),
         (EmbeddingFormat::Tei, r#"{"inputs": "x"}"#, r#"{"inputs": "x"}"#),
+        (EmbeddingFormat::Cohere, r#"{"texts": ["x"], "model" :"a"}"#, r#"{"texts": ["x"], "model" :"b/c"}"#),
     ] {
         let asked = Asked { model: Some("a"), stream: false };
         let (head, _) = codec(format).head(body.as_bytes(), &asked).unwrap();
@@ -270,6 +274,11 @@ fn what_is_no_request_is_refused_by_the_field() {
         (EmbeddingFormat::Tei, r"{}", "inputs"),
         (EmbeddingFormat::Tei, r#"{"inputs":[]}"#, "inputs"),
         (EmbeddingFormat::Tei, r#"{"inputs":"a","model":[]}"#, "model"),
+        (EmbeddingFormat::Cohere, r#"{"texts":["a"]}"#, "model"),
+        (EmbeddingFormat::Cohere, r#"{"model":"m","input_type":"clustering"}"#, "texts"),
+        (EmbeddingFormat::Cohere, r#"{"model":"m","texts":[]}"#, "texts"),
+        (EmbeddingFormat::Cohere, r#"{"model":"m","texts":"a"}"#, "texts"),
+        (EmbeddingFormat::Cohere, r#"{"model":"m","texts":["a"],"images":{}}"#, "images"),
     ] {
         let asked = Asked { model: Some("a"), stream: false };
         let error = codec(format).head(body.as_bytes(), &asked).unwrap_err();
@@ -313,6 +322,8 @@ fn what_is_no_reply_is_never_taken_for_one() {
         (EmbeddingFormat::GeminiBatch, "{}"),
         (EmbeddingFormat::GeminiBatch, r#"{"embeddings":[{}]}"#),
         (EmbeddingFormat::Tei, r#"{"error":"m"}"#),
+        (EmbeddingFormat::Cohere, r#"{"message":"m"}"#),
+        (EmbeddingFormat::Cohere, r#"{"embeddings":[[1]]}"#),
     ] {
         let codec = codec(format);
         assert_eq!(

@@ -75,7 +75,7 @@ fn of<'a>(
             _ => field.to_owned(),
         };
         let content = request.content.ok_or_else(|| {
-            let at = input_path(Some(from), index, usize::MAX);
+            let at = within("/content").trim_start_matches('/').replace('/', ".");
             Error::at(Code::InvalidRequest, at.clone(), format!("{at} is missing"))
         })?;
         let said = |path, value| Said { path, value };
@@ -148,7 +148,7 @@ fn input<'a>(content: &Whole<'a, Content<'a>>) -> Input<'a> {
 /// Writes a single request.
 pub(super) fn write_one(embed: &Embed<'_>, model: &str) -> Result<Written, Error> {
     if embed.inputs.len() > 1 {
-        let at = input_path(embed.from, 1, embed.inputs.len());
+        let at = input_path(embed, 1);
         let message = format!("{at}: one input a call can be sent to {model}");
         return Err(Error::at(Code::UnsupportedParameter, at, message));
     }
@@ -206,7 +206,7 @@ fn losses(embed: &Embed<'_>, model: &str) -> Result<Losses, Error> {
             Input::Part(_) if !is_own => "what is not text",
             _ => continue,
         };
-        let at = input_path(embed.from, index, embed.inputs.len());
+        let at = input_path(embed, index);
         let message = format!("{at}: {model} reads Google's contents, and {what} cannot be made one");
         return Err(Error::at(Code::UnsupportedParameter, at, message));
     }

@@ -139,7 +139,7 @@ pub(super) fn write(embed: &Embed<'_>, model: &str, quirks: EmbeddingQuirks) -> 
             Input::Part(_) if !is_own => "what is not text",
             _ => continue,
         };
-        let at = input_path(embed.from, index, embed.inputs.len());
+        let at = input_path(embed, index);
         let message = format!("{at}: {model} embeds texts only, and {what} cannot be sent to it");
         return Err(Error::at(Code::UnsupportedParameter, at, message));
     }
