@@ -156,6 +156,13 @@ impl Codec for Cohere {
         }
         let parts = body.images.unwrap_or_default().into_iter().chain(body.inputs.unwrap_or_default());
         embed.inputs.extend(parts.map(Input::Part));
+        if embed.inputs.is_empty() {
+            return Err(Error::at(
+                Code::InvalidRequest,
+                "texts",
+                "texts is missing, and so are images and inputs",
+            ));
+        }
         if let Some(raw) = body.input_type {
             let word = serde_json::from_str::<Text<'_>>(raw.get()).ok();
             match word.and_then(|word| Purpose::of_input_type(&word.0)) {
@@ -202,21 +209,13 @@ impl Codec for Cohere {
                     }
                 }
             });
-            let word = match embed.purpose.as_ref().map(|purpose| (purpose.path, purpose.value)) {
-                None => "search_document",
-                Some((_, Purpose::Query)) => "search_query",
-                Some((_, Purpose::Document)) => "search_document",
-                Some((_, Purpose::Classification)) => "classification",
-                Some((_, Purpose::Clustering)) => "clustering",
-                Some((path, purpose)) => {
-                    losses.note(path);
-                    if matches!(purpose, Purpose::CodeDocument | Purpose::Similarity) {
-                        "search_document"
-                    } else {
-                        "search_query"
-                    }
+            let word = embed.purpose.as_ref().map_or("search_document", |purpose| {
+                let (word, is_said) = purpose.value.as_cohere();
+                if !is_said {
+                    losses.note(purpose.path);
                 }
-            };
+                word
+            });
             object.string("input_type", word);
             let element = embed.element.as_ref().map(|element| &*element.value);
             let kind = element.unwrap_or(match embed.encoding {
@@ -234,13 +233,9 @@ impl Codec for Cohere {
 
     /// Within one form every type passes as it was asked for.
     fn reply_facts(&self, body: &[u8]) -> Result<Facts, Error> {
-        let reply: Reply<'_> = read_reply(body)?;
-        if reply.embeddings.is_none() {
-            return Err(missing());
-        }
-        let usage = reply.meta.and_then(|meta| meta.billed_units).and_then(Billed::usage);
-        let id = reply.id.map(|id| id.0.into());
-        Ok(Facts { reply: ReplyFacts { id, usage, ..ReplyFacts::default() }, encoding: None })
+        let reply = self.read_reply(body)?;
+        let id = reply.id.map(Into::into);
+        Ok(Facts { reply: ReplyFacts { id, usage: reply.usage, ..ReplyFacts::default() }, encoding: None })
     }
 
     fn read_reply<'a>(&self, body: &'a [u8]) -> Result<Embeddings<'a>, Error> {

@@ -91,6 +91,18 @@ impl Purpose {
         word(TASK_TYPES, self)
     }
 
+    /// Cohere's `input_type`, and whether it says the purpose, and not only what comes next to it.
+    pub(super) const fn as_cohere(self) -> (&'static str, bool) {
+        match self {
+            Self::Query => ("search_query", true),
+            Self::Document => ("search_document", true),
+            Self::Classification => ("classification", true),
+            Self::Clustering => ("clustering", true),
+            Self::CodeDocument | Self::Similarity => ("search_document", false),
+            Self::QuestionAnswering | Self::FactVerification | Self::CodeQuery => ("search_query", false),
+        }
+    }
+
     /// The field and the word a provider of OpenAI's form has for it, if it has one.
     pub(super) fn as_field(self, words: PurposeWords) -> Option<(&'static str, &'static str)> {
         match (words, self) {

@@ -359,7 +359,10 @@ proptest! {
                     }
                     if let Ok(embed) = own.read_request(&bytes) {
                         for (_, target, quirks) in TARGETS {
-                            let _ = codec(target).write_request(&embed, "m", quirks);
+                            if let Ok(written) = codec(target).write_request(&embed, "m", quirks) {
+                                let asked = Asked { model: Some("m"), stream: false };
+                                prop_assert!(codec(target).head(&written.body, &asked).is_ok());
+                            }
                         }
                     }
                     prop_assert!(own.reply_facts(&bytes).is_err() || own.read_reply(&bytes).is_ok());

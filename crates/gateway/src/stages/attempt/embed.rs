@@ -81,8 +81,8 @@ pub(crate) async fn read(
     };
     let (facts, body) = understood(body, &expected, target, open)
         .map_err(|error| invalid(&format!("its reply is invalid: {error}"), Seen::default(), target, open))?;
-    let ended = open.end_attempt(Outcome::Ok, None, Billing::Complete, Seen::of_reply(facts));
-    open.first_token_at(ended);
+    // There is no token to be the first.
+    open.end_attempt(Outcome::Ok, None, Billing::Complete, Seen::of_reply(facts));
     let upstream = exchange.take_headers();
     Ok(Answer::Whole { target: Some(Arc::clone(target)), upstream, body })
 }

@@ -103,6 +103,9 @@ fn of<'a>(
         keep(&mut extra, &within(""), request.extra);
         embed.inputs.push(input(&content));
     }
+    if embed.inputs.is_empty() {
+        return Err(Error::at(Code::InvalidRequest, "requests", "requests is missing"));
+    }
     embed.extra = extra;
     Ok(embed)
 }

@@ -109,12 +109,11 @@ impl Scan<'_> {
         }
         let format = self.encoding_format.map(RawValue::get);
         let is_asked_in_its_words = match format {
-            None => true,
             Some(_) if quirks.embedding_type => false,
             Some("null") => !quirks.no_null,
             Some(r#""float""#) => !quirks.unasked_floats,
             Some(r#""base64""#) => !quirks.floats_only,
-            Some(_) => true,
+            Some(_) | None => true,
         };
         let known_length = if quirks.output_fields { self.dimensions } else { self.output_dimension };
         is_asked_in_its_words
