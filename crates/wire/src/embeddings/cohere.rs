@@ -41,7 +41,6 @@ struct Scan<'a> {
 
 object! {
     struct Body<'a> {
-        model: Text<'a> = "model",
         texts: &'a RawValue = "texts",
         images: Vec<&'a RawValue> = "images",
         inputs: Vec<&'a RawValue> = "inputs",
@@ -49,6 +48,8 @@ object! {
         embedding_types: &'a RawValue = "embedding_types",
         output_dimension: &'a RawValue = "output_dimension",
     }
+    // The head has it.
+    skipping "model"
 }
 
 object! {
@@ -147,7 +148,6 @@ impl Codec for Cohere {
         let mut extra = Vec::new();
         let mut embed = Embed {
             from: Some(EmbeddingFormat::Cohere),
-            model: body.model.map(|model| model.0).unwrap_or_default(),
             dimensions: body.output_dimension.map(|value| Said { path: "/output_dimension", value }),
             ..Embed::default()
         };

@@ -27,8 +27,6 @@ pub use vector::{Encoding, Vector};
 pub struct Embed<'a> {
     /// The format it was read from.
     pub from: Option<EmbeddingFormat>,
-    /// The `model` the caller wrote, where the body says it.
-    pub model: Cow<'a, str>,
     /// What to embed, a vector each. Never empty.
     pub inputs: Vec<Input<'a>>,
     /// How many numbers a vector shall have, as written.

@@ -32,10 +32,11 @@ struct Scan<'a> {
 
 object! {
     struct Body<'a> {
-        model: Text<'a> = "model",
         inputs: &'a RawValue = "inputs",
         dimensions: &'a RawValue = "dimensions",
     }
+    // The head has it.
+    skipping "model"
 }
 
 impl Codec for Tei {
@@ -90,7 +91,6 @@ impl Codec for Tei {
         keep(&mut extra, "", body.extra);
         Ok(Embed {
             from: Some(EmbeddingFormat::Tei),
-            model: body.model.map(|model| model.0).unwrap_or_default(),
             inputs: inputs("inputs", input)?,
             dimensions: body.dimensions.map(|value| Said { path: "/dimensions", value }),
             extra,

@@ -10,7 +10,6 @@ use crate::{Error, Losses, Written};
 
 object! {
     struct Body<'a> {
-        model: Text<'a> = "model",
         input: &'a RawValue = "input",
         dimensions: &'a RawValue = "dimensions",
         output_dimension: &'a RawValue = "output_dimension",
@@ -21,6 +20,8 @@ object! {
         task: &'a RawValue = "task",
         user: Text<'a> = "user",
     }
+    // The head has it.
+    skipping "model"
 }
 
 /// Reads a request.
@@ -66,7 +67,6 @@ pub(super) fn read(body: &[u8]) -> Result<Embed<'_>, Error> {
     keep(&mut extra, "", body.extra);
     Ok(Embed {
         from: Some(EmbeddingFormat::Openai),
-        model: body.model.map(|model| model.0).unwrap_or_default(),
         inputs: inputs("input", input)?,
         dimensions,
         element: element.map(|element| said_of(element_path, element.0)),
