@@ -24,6 +24,33 @@ KEYS = {
 }
 CLIENT_KEY = "sk-client-must-not-travel-e6b4"
 
+# The providers: of which kind, where the simulator serves them, and the dialect that is spoken to them.
+PROVIDERS = {
+    "oai": ("openai", "/v1", "openai_chat"),
+    "res": ("openai", "/v1", "openai_responses"),
+    "ant": ("anthropic", "", "anthropic"),
+    "gem": ("gemini", "", "gemini"),
+    "coh": ("cohere", "", "cohere"),
+}
+
+# Each provider's small model under a name of Anthropic's: some clients take no other.
+CLAUDES = dict(
+    zip(
+        PROVIDERS,
+        [
+            "claude-opus-4-1",
+            "claude-opus-4-5",
+            "claude-opus-4-6",
+            "claude-sonnet-4-5",
+            "claude-sonnet-4-6",
+            "claude-haiku-4-5",
+            "claude-opus-5",
+            "claude-sonnet-5",
+            "claude-haiku-5-5",
+        ],
+    )
+)
+
 CONFIG = """
 data_dir = "data"
 
@@ -85,6 +112,8 @@ targets = ["oai/large", "ant/small"]
 [routes.limited]
 targets = ["oai/small"]
 max_output_tokens = 7
+
+{claudes}
 """
 
 PROVIDER = """
@@ -202,22 +231,16 @@ class Stack:
     def _serve(self, binary):
         api, admin = free_port(), free_port()
         config = self.folder / "stepwell.toml"
-        config.write_text(CONFIG.format(api=api, admin=admin, providers=self._providers()))
+        claudes = "\n".join(f'[routes.{claude}]\ntargets = ["{name}/small"]' for name, claude in CLAUDES.items())
+        config.write_text(CONFIG.format(api=api, admin=admin, providers=self._providers(), claudes=claudes))
         self.api_url, self.admin_url = f"http://127.0.0.1:{api}", f"http://127.0.0.1:{admin}"
         self.server = Program(binary, ["serve", "--config", str(config)], self.folder, "stepwell")
         self.server.ready(f"{self.api_url}/readyz")
 
     def _providers(self):
-        # OpenAI speaks two dialects: each is tried by itself.
-        dialects = {
-            "oai": ("openai", f"{self.sim_url}/v1", "openai_chat"),
-            "res": ("openai", f"{self.sim_url}/v1", "openai_responses"),
-            "ant": ("anthropic", self.sim_url, "anthropic"),
-            "gem": ("gemini", self.sim_url, "gemini"),
-            "coh": ("cohere", self.sim_url, "cohere"),
-        }
         rows = []
-        for name, (kind, base_url, dialect) in dialects.items():
+        for name, (kind, path, dialect) in PROVIDERS.items():
+            base_url = self.sim_url + path
             for suffix, key, patience in [
                 ("", KEYS[name], "20s"),
                 ("-faulty", KEYS[name], "500ms"),

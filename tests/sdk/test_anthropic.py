@@ -1,5 +1,6 @@
 """The Anthropic SDK, unchanged, at both providers: everything that ends well."""
 
+import json
 import uuid
 
 import anthropic
@@ -159,6 +160,16 @@ def test_structured_output_is_parsed(ant, ask, model):
     assert isinstance(parsed.parsed_output, Person)
     with ant.messages.stream(**ask_person) as stream:
         assert stream.get_final_message().parsed_output == parsed.parsed_output
+
+
+def test_a_schema_may_leave_a_property_out(ask):
+    """OpenAI holds no model to such a schema."""
+    schema = PERSON_SCHEMA | {"required": ["name"]}
+    reply = strict(ask(output_config={"format": {"type": "json_schema", "schema": schema}}))
+    assert isinstance(json.loads(reply.content[0].text)["name"], str)
+    tools = [{"name": "add_person", "input_schema": schema, "strict": True}]
+    [call] = strict(ask(messages=user("add_person"), tools=tools)).content
+    assert call.name == "add_person" and isinstance(call.input["name"], str)
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])

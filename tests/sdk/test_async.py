@@ -5,11 +5,8 @@ import asyncio
 import pytest
 from asks import check_weather, function, strict, tool, user
 
-PROVIDERS = ["oai", "ant", "coh"]
-
 
 @pytest.mark.gateway
-@pytest.mark.parametrize("provider", PROVIDERS)
 async def test_openai_calls_at_once_each_get_their_own_reply(async_oai, provider):
     async def ask(number):
         reply = await async_oai.chat.completions.create(model=f"{provider}/small", messages=user(f"call {number}."))
@@ -28,7 +25,6 @@ async def test_openai_calls_at_once_each_get_their_own_reply(async_oai, provider
 
 
 @pytest.mark.gateway
-@pytest.mark.parametrize("provider", PROVIDERS)
 async def test_anthropic_calls_at_once_each_get_their_own_reply(async_ant, provider):
     async def ask(number):
         reply = await async_ant.messages.create(
@@ -46,7 +42,6 @@ async def test_anthropic_calls_at_once_each_get_their_own_reply(async_ant, provi
 
 
 @pytest.mark.gateway
-@pytest.mark.parametrize("provider", PROVIDERS)
 async def test_tools_are_streamed_to_async_clients(async_oai, async_ant, provider):
     model, asked = f"{provider}/small", user("get_weather get_time")
     names = ["get_weather", "get_time"]

@@ -17,12 +17,6 @@ pytestmark = pytest.mark.gateway
 FAULTS = ["cut 8", "eof 8", "stall 8", "garbage 8", "truncate 8", "stream-error 8"]
 
 
-@pytest.fixture(params=["oai", "ant", "coh"])
-def provider(request):
-    """Which dialect the provider speaks."""
-    return request.param
-
-
 @pytest.fixture
 def broken(made, stack):
     """Afterwards, every call of the test must be in the ledger as cut, at a cost that is not called exact."""

@@ -159,14 +159,15 @@ def test_a_reply_is_held_to_a_schema(ask, stream):
 
 
 def test_a_reply_ends_at_its_limit(ask, stream):
-    short = ask("a long story", max_tokens=5)
-    assert (short.finish_reason, short.usage.billed_units.output_tokens) == ("MAX_TOKENS", 5)
-    assert stream("a long story", max_tokens=5)[-1].delta.finish_reason == "MAX_TOKENS"
+    short = ask("a long story", max_tokens=16)
+    assert (short.finish_reason, short.usage.billed_units.output_tokens) == ("MAX_TOKENS", 16)
+    assert stream("a long story", max_tokens=16)[-1].delta.finish_reason == "MAX_TOKENS"
 
 
 def test_a_reply_ends_at_a_stop_sequence(ask, provider):
     reply = ask("one STOP two", stop_sequences=["STOP", "never"])
-    assert text_of(reply.message).rstrip() == "You said: one"
+    # OpenAI's responses have no stop sequences: the loss is named, and the reply goes on.
+    assert (text_of(reply.message).rstrip() == "You said: one") == (provider != "res")
     # The others do not tell a stop sequence from an end, so nothing may be made up.
     told = "STOP_SEQUENCE" if provider in ("coh", "ant") else "COMPLETE"
     assert reply.finish_reason == told

@@ -131,13 +131,13 @@ def test_images_reach_the_model(ask):
     assert seen.usage_metadata.prompt_token_count > bare.usage_metadata.prompt_token_count
 
 
-def test_a_reply_is_held_to_a_schema(ask, provider):
+def test_a_reply_is_held_to_a_schema(ask):
     reply = ask(
-        "a person",
-        response_mime_type="application/json",
-        response_json_schema={**Person.model_json_schema(), "additionalProperties": False},
+        "a person", response_mime_type="application/json", response_json_schema=Person.model_json_schema()
     )
     assert isinstance(Person.model_validate_json(reply.text).adult, bool)
+    reply = ask("a person", response_mime_type="application/json", response_schema=Person)
+    assert isinstance(reply.parsed, Person) and reply.parsed == Person.model_validate_json(reply.text)
 
 
 def test_a_reply_ends_at_its_limit_and_at_a_stop_sequence(ask, stream, provider):

@@ -20,7 +20,7 @@ pub mod view;
 
 pub use openapi::openapi_json;
 pub use router::router;
-pub use state::{AdminState, ConfigState, Control, Refused, ReloadRefused, Status};
+pub use state::{AdminState, ConfigState, Control, PriceStatus, Refused, ReloadRefused, Status};
 pub use time::parse_time;
 pub use token::{AdminToken, TokenError};
 pub use usage::{UsageRequest, usage};

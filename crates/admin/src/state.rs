@@ -100,4 +100,21 @@ pub struct Status {
     pub journal: JournalStatus,
     /// The journal's way into the ledger.
     pub shipper: ShipperStatus,
+    /// The prices that calls are charged at.
+    pub prices: PriceStatus,
+}
+
+/// The price data in force.
+#[derive(Clone, Debug)]
+pub struct PriceStatus {
+    /// `embedded` in the binary, or `installed` in the data directory.
+    pub origin: &'static str,
+    /// The data set, or the file it was read from.
+    pub source: String,
+    /// The day its prices are of, `YYYY-MM-DD`.
+    pub date: String,
+    /// The SHA-256 of the data, in hex.
+    pub sha256: String,
+    /// Why data that was installed is not in force, if so.
+    pub problem: Option<String>,
 }

@@ -4,7 +4,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use stepwell_catalog::{Error, PriceBook};
+use stepwell_catalog::{Day, Error, Installed, PriceBook};
 use stepwell_types::{Timestamp, Usage};
 
 #[expect(clippy::disallowed_methods, reason = "a measurement reads the machine's clock")]
@@ -25,6 +25,11 @@ fn timed<T>(what: &str, rounds: u32, mut run: impl FnMut() -> T) -> T {
 fn main() -> Result<(), Error> {
     let book = timed("open the book", 1, PriceBook::embedded)?;
     timed("open it again", 100, PriceBook::embedded)?;
+    let text = include_str!("../data/prices.json");
+    let today = Day::of(Timestamp::from_micros(1_795_000_000_000_000));
+    let (file, _) = timed("check and install a file", 1, || Installed::make(text, "prices.json", today))?;
+    timed("open an installed file", 10, || Installed::open(&file))?;
+    timed("find the last day it mentions", 10, || Day::last_mentioned(text, today));
     for provider in ["openai", "anthropic", "openrouter"] {
         timed(&format!("read the models of {provider}"), 1, || book.find(provider, "no such model"));
     }

@@ -1,5 +1,6 @@
 //! The JSON of the price data, read into rate cards. Numbers are taken as text, never as floats.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -17,9 +18,10 @@ use crate::rule::{Pattern, Rule};
 /// The head of a provider; its models stay unread until somebody asks.
 #[derive(Deserialize)]
 pub(crate) struct RawProvider<'a> {
-    pub(crate) id: &'a str,
+    #[serde(borrow)]
+    pub(crate) id: Cow<'a, str>,
     #[serde(default, borrow)]
-    pub(crate) fallback_model_providers: Vec<&'a str>,
+    pub(crate) fallback_model_providers: Vec<Cow<'a, str>>,
     #[serde(borrow)]
     pub(crate) models: &'a RawValue,
 }
@@ -102,6 +104,23 @@ pub(crate) struct Model {
 pub(crate) fn models(text: &str) -> Result<Vec<Model>, Error> {
     let raw: Vec<RawModel<'_>> = serde_json::from_str(text)?;
     raw.into_iter().map(model).collect()
+}
+
+/// The first of a provider's models that cannot be read: its name, or its number where it has none, and what is wrong
+/// with it. None where none is at fault alone.
+pub(crate) fn culprit(text: &str) -> Option<(Option<String>, Error)> {
+    /// A model's name alone.
+    #[derive(Deserialize)]
+    struct Named {
+        id: String,
+    }
+    let entries: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+    entries.into_iter().zip(1_usize..).find_map(|(entry, number)| {
+        let read = serde_json::from_str(entry.get()).map_err(Error::from).and_then(model);
+        let error = read.err()?;
+        let name = serde_json::from_str(entry.get()).map(|named: Named| named.id);
+        Some((Some(name.unwrap_or_else(|_| format!("number {number}"))), error))
+    })
 }
 
 fn model(raw: RawModel<'_>) -> Result<Model, Error> {

@@ -115,7 +115,7 @@ impl ModelPrice {
     }
 
     /// Whether the data has no rate at all for this model, at any time.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.periods.iter().all(|period| period.card.is_empty())
     }
 

@@ -32,21 +32,22 @@ impl When {
 
     /// Reads `YYYY-MM-DD`: from its midnight on.
     pub(crate) fn from_date(text: &str) -> Result<Self, Error> {
-        let invalid = || Error::Constraint(text.to_owned());
-        let mut parts = text.splitn(3, '-');
-        let mut part = |length: usize| parts.next().filter(|part| part.len() == length).and_then(digits);
-        let (year, month, day) =
-            part(4).zip(part(2)).zip(part(2)).map(|((y, m), d)| (y, m, d)).ok_or_else(invalid)?;
-        if !is_date(year, month, day) {
-            return Err(invalid());
-        }
-        Ok(Self::From(Timestamp::from_micros(days_from_civil(year, month, day) * MICROS_PER_DAY)))
+        let days = days_of(text).ok_or_else(|| Error::Constraint(text.to_owned()))?;
+        Ok(Self::From(Timestamp::from_micros(days * MICROS_PER_DAY)))
     }
 
     /// Reads two times of day, each `HH:MM:SS` and `Z` or an offset.
     pub(crate) fn from_times(start: &str, end: &str) -> Result<Self, Error> {
         Ok(Self::Daily(time_of_day(start)?, time_of_day(end)?))
     }
+}
+
+/// Reads `YYYY-MM-DD` into days since the epoch.
+pub(crate) fn days_of(text: &str) -> Option<i64> {
+    let mut parts = text.splitn(3, '-');
+    let mut part = |length: usize| parts.next().filter(|part| part.len() == length).and_then(digits);
+    let (year, month, day) = (part(4)?, part(2)?, part(2)?);
+    is_date(year, month, day).then(|| days_from_civil(year, month, day))
 }
 
 /// Reads `HH:MM:SS` and `Z`, `+HH:MM` or `-HH:MM` into microseconds of the day in UTC.
@@ -103,6 +104,20 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let day_of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     era * 146_097 + day_of_era - 719_468
+}
+
+/// Days since the epoch to year, month and day. Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms",
+/// `civil_from_days`.
+pub(crate) fn date_of(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

@@ -41,6 +41,15 @@ impl Rate {
         Self(self.0.saturating_add(other.0))
     }
 
+    /// How much higher or lower another rate is than this, in tenths of a percent, rounded half away from zero and
+    /// saturating; none from a rate of zero.
+    pub fn change_to(self, other: Self) -> Option<i64> {
+        let difference = self.0.abs_diff(other.0);
+        let tenths = (difference.saturating_mul(1_000).saturating_add(self.0 / 2)).checked_div(self.0)?;
+        let tenths = i64::try_from(tenths).unwrap_or(i64::MAX);
+        Some(if other < self { -tenths } else { tenths })
+    }
+
     /// What `count` units cost, rounded half up to the nano-dollar and saturating.
     pub(crate) fn of(self, count: u64) -> NanoUsd {
         nanos(self.0.saturating_mul(u128::from(count)).saturating_add(TO_NANOS / 2) / TO_NANOS)
@@ -115,6 +124,17 @@ mod tests {
         for text in ["", ".", "1.", ".5", "-1", "+1", "1e3", "1,5", "0.0000000000000000001", " 1", "NaN"] {
             assert_eq!(text.parse::<Rate>(), Err(RateParseError), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_change_is_told_in_tenths_of_a_percent() {
+        let change = |old, new| rate(old).change_to(rate(new));
+        assert_eq!(change("2", "3"), Some(500));
+        assert_eq!(change("3", "2"), Some(-333));
+        assert_eq!(change("3", "0"), Some(-1_000));
+        assert_eq!(change("0.15", "0.15"), Some(0));
+        assert_eq!(change("0", "1"), None);
+        assert_eq!(change("0.000000000000000001", "1000000"), Some(i64::MAX));
     }
 
     #[test]

@@ -122,6 +122,10 @@ pub(crate) fn find(request: &RequestHead, snapshot: &Snapshot) -> Result<Door, R
         (path, &Method::POST) if is_below(path, GEMINI) => {
             Door::Call(of_gemini(&path[GEMINI.len()..], request.query()).map_err(refused)?)
         }
+        // Vercel's SDK takes a model with a slash in its name for a path of its own, and leaves `models/` out.
+        (path, &Method::POST) if is_below(path, BETA) && path.contains(':') => {
+            Door::Call(of_gemini(&path[BETA.len()..], request.query()).map_err(refused)?)
+        }
         // The stable version, which Google's SDKs ask for unless told otherwise.
         (path, &Method::POST) if names_a_method(path) => {
             Door::Call(of_gemini(&path[MODEL.len()..], request.query()).map_err(refused)?)
@@ -138,6 +142,7 @@ pub(crate) fn find(request: &RequestHead, snapshot: &Snapshot) -> Result<Door, R
 
 const MODEL: &str = "/v1/models/";
 const RESPONSE: &str = "/v1/responses/";
+const BETA: &str = "/v1beta/";
 const GEMINI: &str = "/v1beta/models/";
 const TEI: &str = "/embed";
 

@@ -1,4 +1,5 @@
-//! The command line. `docs/` names every command; exit codes are 0 ok, 1 error, 2 usage.
+//! The command line. `docs/` names every command; exit codes are 0 ok, 1 error, 2 usage, 100 a gate
+//! failed.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -26,7 +27,7 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Print the JSON schema of the config file.
     Schema,
-    /// Show what models cost.
+    /// Show what models cost, and keep it up to date.
     #[command(subcommand)]
     Prices(PricesCommand),
     /// Show calls, tokens and cost, grouped as you like.
@@ -66,6 +67,73 @@ pub(crate) struct CheckArgs {
 pub(crate) enum PricesCommand {
     /// Show the rates that calls are charged at, per million tokens.
     Show(PricesShowArgs),
+    /// Check that every target the configuration names has a price, and how old the prices are.
+    ///
+    /// The exit code is 100 where a target has none.
+    Check(PricesCheckArgs),
+    /// Show what a newer file of price data would change.
+    Diff(PricesDiffArgs),
+    /// Put a newer file of price data in force.
+    ///
+    /// Everything in it is checked first. A running server takes it with its next reload; costs in the ledger stay.
+    Update(PricesUpdateArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PricesCheckArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArg,
+    /// The age in days from which the prices are warned about.
+    #[arg(long, value_name = "DAYS", default_value_t = 60)]
+    pub(crate) max_age_days: u32,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PricesDiffArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArg,
+    /// The data: `prices.json` of a release of genai-prices.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Every provider of the data, not only those that are configured.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// The rates in force at this time (RFC 3339), or so long ago (24h, 7d) [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+    /// The day the data is of, YYYY-MM-DD [default: the last until today that it mentions]
+    #[arg(long, value_name = "DAY")]
+    pub(crate) date: Option<String>,
+    /// Exit with 100 where anything differs.
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PricesUpdateArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArg,
+    /// The data: `prices.json` of a release of genai-prices.
+    #[arg(value_name = "FILE", required_unless_present = "embedded")]
+    pub(crate) file: Option<PathBuf>,
+    /// Go back to the data in the binary.
+    #[arg(long, conflicts_with_all = ["file", "date", "force"])]
+    pub(crate) embedded: bool,
+    /// The day the data is of, YYYY-MM-DD [default: the last until today that it mentions]
+    #[arg(long, value_name = "DAY")]
+    pub(crate) date: Option<String>,
+    /// Install it even if it is older, has fewer than half of the models, or none for a target that is configured.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -5,6 +5,7 @@
 mod cli;
 mod commands;
 mod output;
+mod price_book;
 mod serve;
 
 use std::process::ExitCode;

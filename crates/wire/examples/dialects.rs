@@ -16,6 +16,7 @@ fn main() {
         (Dialect::OpenaiChat, Dialect::Anthropic),
         (Dialect::Anthropic, Dialect::OpenaiChat),
         (Dialect::Gemini, Dialect::OpenaiChat),
+        (Dialect::OpenaiResponses, Dialect::OpenaiChat),
         (Dialect::Cohere, Dialect::OpenaiChat),
     ] {
         println!("{dialect}");
@@ -77,6 +78,8 @@ fn per_event(name: &str, events: usize, chunks: &[Bytes], pipe: impl Fn() -> Box
             black_box(pipe.push(chunk.clone(), &mut out).is_ok());
             out.clear();
         }
+        pipe.end(&mut out);
+        out.clear();
         assert!(pipe.facts().terminal, "{name}: {:?}", pipe.facts());
     };
     run();

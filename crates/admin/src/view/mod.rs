@@ -15,8 +15,8 @@ use utoipa::ToSchema;
 pub use calls::{AttemptView, CallDetailView, CallView};
 pub use config::{ConfigView, ProblemView, ProviderView, RefusedView, ReloadView, RouteView};
 pub use status::{
-    HealthView, IndexView, JournalView, LedgerView, LoadView, OperationView, ReadyView, ShipperView,
-    StatusView,
+    HealthView, IndexView, JournalView, LedgerView, LoadView, OperationView, PricesView, ReadyView,
+    ShipperView, StatusView,
 };
 pub use usage::{FIGURES, PercentilesView, UsageRowView, UsageView};
 

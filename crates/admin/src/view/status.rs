@@ -4,7 +4,7 @@ use serde::Serialize;
 use stepwell_store::{Health, JournalStatus, ShipperStatus};
 use utoipa::ToSchema;
 
-use crate::AdminState;
+use crate::{AdminState, PriceStatus};
 
 /// How the process is doing.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -35,6 +35,8 @@ pub struct StatusView {
     pub shipper: ShipperView,
     /// The ledger; null when it does not answer.
     pub ledger: Option<LedgerView>,
+    /// The price data that calls are charged by, where the configuration sets no price of its own.
+    pub prices: PricesView,
 }
 
 impl StatusView {
@@ -59,6 +61,7 @@ impl StatusView {
             journal: JournalView::from(&status.journal),
             shipper: ShipperView::from(status.shipper),
             ledger: ledger.map(|health| LedgerView { bytes: health.bytes, schema: health.schema }),
+            prices: PricesView::from(status.prices),
         }
     }
 }
@@ -136,6 +139,28 @@ pub struct LedgerView {
     pub bytes: Option<u64>,
     /// The version of its schema.
     pub schema: u32,
+}
+
+/// The price data in force.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct PricesView {
+    /// `embedded` in the binary, or `installed` in the data directory.
+    pub origin: &'static str,
+    /// The data set, or the file it was read from.
+    pub source: String,
+    /// The day its prices are of, `YYYY-MM-DD`.
+    pub date: String,
+    /// The SHA-256 of the data, in hex.
+    pub sha256: String,
+    /// Why data that was installed is not in force; null where none was, or where it is.
+    pub problem: Option<String>,
+}
+
+impl From<PriceStatus> for PricesView {
+    fn from(status: PriceStatus) -> Self {
+        let PriceStatus { origin, source, date, sha256, problem } = status;
+        Self { origin, source, date, sha256, problem }
+    }
 }
 
 /// That the process lives.

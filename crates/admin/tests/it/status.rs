@@ -35,6 +35,16 @@ async fn the_status_shows_load_journal_lag_and_ledger() {
             "problem": "the disk is full",
         })
     );
+    assert_eq!(
+        body["prices"],
+        json!({
+            "origin": "embedded",
+            "source": "genai-prices 0",
+            "date": "2026-10-26",
+            "sha256": "0123",
+            "problem": "the installed file is torn",
+        })
+    );
     assert!(body["ledger"]["schema"].as_u64().unwrap() >= 1);
     drop(in_flight);
 }

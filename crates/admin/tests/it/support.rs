@@ -11,7 +11,9 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
-use stepwell_admin::{AdminState, AdminToken, ConfigState, Control, Refused, ReloadRefused, Status, router};
+use stepwell_admin::{
+    AdminState, AdminToken, ConfigState, Control, PriceStatus, Refused, ReloadRefused, Status, router,
+};
 use stepwell_config::{Changes, FixedEnvironment, Problem, Settings, compare, load};
 use stepwell_store::{Batch, BoxFuture, JournalStatus, Ledger, ShipperStatus, SqliteLedger};
 use stepwell_telemetry::Metrics;
@@ -147,6 +149,13 @@ impl Control for Process {
                 recovered_calls: 1,
                 failures: 4,
                 problem: Some("the disk is full".to_owned()),
+            },
+            prices: PriceStatus {
+                origin: "embedded",
+                source: "genai-prices 0".to_owned(),
+                date: "2026-10-26".to_owned(),
+                sha256: "0123".to_owned(),
+                problem: Some("the installed file is torn".to_owned()),
             },
         }
     }

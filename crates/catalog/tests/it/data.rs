@@ -6,7 +6,8 @@ use stepwell_catalog::PriceBook;
 #[test]
 fn the_price_data_has_the_sha256_it_says_it_has() {
     let digest = Sha256::digest(include_bytes!("../../data/prices.json"));
-    let pairs = PriceBook::DATA.sha256.as_bytes().chunks(2);
+    let data = PriceBook::DATA;
+    let pairs = data.sha256.as_bytes().chunks(2);
     let noted = pairs.map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap());
     assert!(noted.eq(digest));
 }
@@ -16,7 +17,7 @@ fn the_notes_beside_the_data_name_the_same_version_date_and_digest() {
     let notes = include_str!("../../data/README.md");
     let data = PriceBook::DATA;
     let (_, version) = data.source.split_once(' ').unwrap();
-    assert!([version, data.date, data.sha256].iter().all(|noted| notes.contains(noted)));
+    assert!([version, &*data.date, &*data.sha256].iter().all(|noted| notes.contains(noted)));
 }
 
 #[test]

@@ -13,11 +13,14 @@ use std::process::ExitCode;
 
 use stepwell_config::{Environment, Loaded, Problem, ProcessEnvironment};
 
-use crate::cli::{Cli, Command, ConfigArg, PricesCommand};
+use crate::cli::{Cli, Command, ConfigArg};
 use crate::serve;
 
 /// The file that is read if none is named and it is there.
 const USUAL_FILE: &str = "stepwell.toml";
+
+/// The exit code of a check that found what it is there to find.
+const GATE_FAILED: u8 = 100;
 
 /// Why a command failed, for the person who typed it.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +40,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Serve(args)) => serve::run(&args.config),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Schema) => schema::run(),
-        Some(Command::Prices(PricesCommand::Show(args))) => prices::show(&args),
+        Some(Command::Prices(command)) => prices::run(&command),
         Some(Command::Usage(args)) => usage::run(&args),
         Some(Command::Import(command)) => import::run(&command),
         Some(Command::Sim(args)) => sim::run(&args),

@@ -18,7 +18,6 @@ use arc_swap::ArcSwap;
 use axum::serve::ListenerExt;
 use parking_lot::Mutex;
 use stepwell_admin::{AdminState, AdminToken};
-use stepwell_catalog::PriceBook;
 use stepwell_config::{Durability, Loaded, LogFormat, Settings, StoreUrl};
 use stepwell_gateway::Services;
 use stepwell_policy::Admission;
@@ -106,10 +105,10 @@ impl Server {
         .map_err(Failure::new)?;
         let has_simulator = settings.providers.values().any(|provider| provider.kind.name == simulator::KIND);
         let simulator = if has_simulator { Some(simulator::start(&stop).await?) } else { None };
-        let book = Arc::new(PriceBook::embedded().map_err(Failure::new)?);
+        let prices = reload::prices(data_dir.path())?;
         let most_calls = settings.server.max_connections;
         let state = reload::loaded(&source, started, warnings);
-        let snapshot = reload::snapshot(settings, &book, simulator.as_deref()).map_err(Failure)?;
+        let snapshot = reload::snapshot(settings, &prices.book, simulator.as_deref()).map_err(Failure)?;
         let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), started));
         let shipper = Arc::new(shipper);
         measure_store(&metrics, &opened.journal, &shipper);
@@ -124,7 +123,7 @@ impl Server {
             source,
             services: Arc::new(services),
             shipper,
-            book,
+            prices: Mutex::new(prices),
             simulator,
             logs,
             state: Mutex::new(state),

@@ -2,12 +2,12 @@
 //!
 //! A reload builds a whole new snapshot and puts it in force, or leaves the old one: there is no state between.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use stepwell_admin::{ConfigState, Control, Refused, ReloadRefused, Status};
+use stepwell_admin::{ConfigState, Control, PriceStatus, Refused, ReloadRefused, Status};
 use stepwell_catalog::PriceBook;
 use stepwell_config::{Changes, Loaded, Problem, Settings, Severity, compare};
 use stepwell_gateway::{Services, Snapshot};
@@ -17,6 +17,7 @@ use stepwell_types::{Code, Failure};
 
 use super::simulator;
 use crate::commands::Source;
+use crate::price_book;
 
 /// How often the file's content is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -26,13 +27,21 @@ pub(super) struct Running {
     pub(super) source: Source,
     pub(super) services: Arc<Services>,
     pub(super) shipper: Arc<Shipper>,
-    pub(super) book: Arc<PriceBook>,
+    pub(super) prices: Mutex<Prices>,
     /// The address of the simulator in this process, if it runs.
     pub(super) simulator: Option<String>,
     pub(super) logs: LogControl,
     pub(super) state: Mutex<ConfigState>,
     /// The text last looked at, so that a file with mistakes is not reported every second.
     pub(super) seen: Mutex<String>,
+}
+
+/// The price data in force.
+#[derive(Clone)]
+pub(super) struct Prices {
+    pub(super) book: Arc<PriceBook>,
+    /// Why the data that was installed is not.
+    problem: Option<String>,
 }
 
 impl Running {
@@ -103,11 +112,13 @@ impl Running {
         let running = Arc::clone(&self.services.snapshots.load().settings);
         let changes = compare(&running, &settings);
         let settings = settings.keeping(&running);
-        let snapshot = snapshot(settings, &self.book, self.simulator.as_deref()).map_err(failed)?;
+        let prices = self.prices_now(&settings.data_dir)?;
+        let snapshot = snapshot(settings, &prices.book, self.simulator.as_deref()).map_err(failed)?;
         if let Err(error) = self.logs.set_level(&snapshot.settings.log.level) {
             tracing::warn!(%error, "the log level stays as it was");
         }
         self.services.snapshots.store(Arc::new(snapshot));
+        self.take(prices);
         *self.state.lock() = ConfigState {
             file: self.file(),
             loaded: self.services.clock.now(),
@@ -118,12 +129,54 @@ impl Running {
         Ok(changes)
     }
 
+    /// The prices to take with a reload: the book in force, with the models it has read, where its data is the same.
+    fn prices_now(&self, data_dir: &Path) -> Result<Prices, ReloadRefused> {
+        let prices = prices(data_dir).map_err(|failure| failed(failure.to_string()))?;
+        let current = Arc::clone(&self.prices.lock().book);
+        if current.data() == prices.book.data() {
+            return Ok(Prices { book: current, ..prices });
+        }
+        Ok(prices)
+    }
+
+    /// Takes prices as those in force, and says so in the log where they are others.
+    fn take(&self, prices: Prices) {
+        let mut current = self.prices.lock();
+        let (new, old) = (prices.book.data(), current.book.data());
+        if new != old {
+            let (origin, source) = (new.origin.as_str(), &new.source);
+            tracing::info!(origin, %source, date = %new.date, before = %old.date, "other prices are in force");
+        }
+        *current = prices;
+    }
+
+    fn price_status(&self) -> PriceStatus {
+        let Prices { book, problem } = self.prices.lock().clone();
+        let data = book.data();
+        PriceStatus {
+            origin: data.origin.as_str(),
+            source: data.source.to_string(),
+            date: data.date.to_string(),
+            sha256: data.sha256.to_string(),
+            problem,
+        }
+    }
+
     fn file(&self) -> Option<PathBuf> {
         match &self.source {
             Source::File(path) => Some(path.clone()),
             Source::Detected => None,
         }
     }
+}
+
+/// The price data of a data directory, which is the embedded where what was installed cannot be used: the log says so.
+pub(super) fn prices(data_dir: &Path) -> Result<Prices, crate::commands::Failure> {
+    let (book, problem) = price_book::in_force(data_dir)?;
+    if let Some(problem) = &problem {
+        tracing::warn!(problem, "installed prices are not used");
+    }
+    Ok(Prices { book, problem })
 }
 
 /// Why the text was refused: its errors. Warnings alone would not have refused it.
@@ -177,6 +230,7 @@ impl Control for Running {
             listen: self.services.snapshots.load().settings.server.listen,
             journal: self.services.journal.status(),
             shipper: self.shipper.status(),
+            prices: self.price_status(),
         }
     }
 

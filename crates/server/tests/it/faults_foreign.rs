@@ -51,6 +51,7 @@ async fn outcome(name: &str, answer: String, stream: bool, status: u16, code: &s
 async fn answers_that_are_none_are_never_taken_for_replies() {
     let json = "content-type: application/json\r\n";
     let error = r#"{"error":{"message":"no capacity","type":"server_error","code":503}}"#;
+    let refused_key = r#"{"error":{"message":"no such key","code":"invalid_api_key"}}"#;
     let many: String = "x-many: 1\r\n".repeat(150);
     let large = format!("x-large: {}\r\n", "x".repeat(800_000));
     let cases = [
@@ -63,6 +64,7 @@ async fn answers_that_are_none_are_never_taken_for_replies() {
         ("too many headers", whole("200 OK", &many, "{}"), 502, "upstream_unreachable"),
         ("too large a head", whole("200 OK", &large, "{}"), 502, "upstream_unreachable"),
         ("a truncated head", "HTTP/1.1 200 OK\r\ncontent-ty".to_owned(), 502, "upstream_unreachable"),
+        ("a key refused as a bad request", whole("400 Bad Request", json, refused_key), 401, "upstream_auth"),
         ("a status of its own", whole("599 Whatever", json, "oops"), 599, "upstream_error"),
     ];
     for (name, answer, status, code) in cases {

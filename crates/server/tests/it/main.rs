@@ -37,6 +37,8 @@ mod limits_connection;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]
+mod prices;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod vertex;

@@ -1,7 +1,8 @@
-//! What OpenAI's dialects share: errors, limits on names, addresses of data, lists of models.
+//! What OpenAI's dialects share: errors, limits on names, strict schemas, addresses of data, lists of models.
 
 pub(crate) mod error;
 mod fitting;
+mod strict;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use crate::chat::{Extra, Source};
 use crate::json::{Extras, Object, Text, keep, write_object};
 
 pub(crate) use fitting::fitting;
+pub(crate) use strict::held;
 
 /// Keeps the fields that say something.
 pub(crate) fn said<'a>(extra: &mut Vec<Extra<'a>>, path: &str, mut fields: Extras<'a>) {

@@ -39,7 +39,7 @@ struct Search {
     usage: memmem::Finder<'static>,
 }
 
-/// A chunk, as far as its usage goes.
+/// A chunk, as far as the usage at its top goes: where nearly all have it.
 #[derive(Deserialize)]
 struct Metered {
     usage: Option<Counts>,
@@ -86,6 +86,7 @@ impl Watcher {
         if self.facts.model.is_none() {
             self.facts.model = some(chunk.model);
         }
+        let at_top = chunk.usage.is_some();
         let choices = chunk.choices.unwrap_or_default();
         for choice in &choices {
             self.facts.committed |= commits(choice);
@@ -96,11 +97,10 @@ impl Watcher {
             }
         }
         self.facts.events += u64::from(!choices.is_empty());
-        let metered = chunk.usage.is_some();
-        if metered {
+        if at_top || choices.iter().any(|choice| choice.usage.is_some()) {
             self.keep(frame);
         }
-        Ok(if metered && choices.is_empty() && self.withhold_usage {
+        Ok(if at_top && choices.is_empty() && self.withhold_usage {
             Verdict::Withhold
         } else {
             Verdict::Pass
@@ -170,9 +170,10 @@ impl Watch for Watcher {
     fn settle(&mut self) {
         // The latest that can be read counts, so that what arrives together shows what it would have shown one by one.
         while let Some(start) = self.starts.pop() {
-            let read: Option<Metered> =
-                self.metered.get(start..).and_then(|chunk| serde_json::from_str(chunk).ok());
-            if let Some(usage) = read.and_then(|read| read.usage).and_then(|counts| counts.usage()) {
+            let chunk = self.metered.get(start..).unwrap_or_default();
+            let at_top = serde_json::from_str::<Metered>(chunk).ok().and_then(|read| read.usage?.usage());
+            let anywhere = || serde_json::from_str::<Chunk<'_>>(chunk).ok().and_then(|read| read.metered());
+            if let Some(usage) = at_top.or_else(anywhere) {
                 self.facts.usage = Some(usage);
                 break;
             }

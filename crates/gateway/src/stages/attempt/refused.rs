@@ -40,7 +40,8 @@ pub(crate) async fn by_provider(
     let mut failure = Failure::new(error.code, message);
     // A redirect is not followed, and its status is nothing to pass on.
     let is_error = (400..600).contains(&error.status);
-    if is_error {
+    // Some say a key they refuse is a bad request, which to a client would be one of its own.
+    if is_error && error.code != Code::UpstreamAuth {
         failure.status = error.status;
     }
     failure.param = error.param;

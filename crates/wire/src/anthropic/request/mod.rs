@@ -1,5 +1,6 @@
 //! Requests: read into the superset here, written from it in `write`.
 
+mod schema;
 mod thinking;
 mod write;
 

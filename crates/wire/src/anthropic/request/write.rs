@@ -6,6 +6,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use stepwell_types::Code;
 
+use super::schema;
 use super::thinking::{Mode, Plan, plan};
 use crate::anthropic::blocks::{self, in_result, is_blank, write_cache};
 use crate::chat::{Chat, Extra, Format, Part, Role, Source, Tool, ToolChoice, Turn};
@@ -195,7 +196,11 @@ fn tools(request: &mut Object<'_>, chat: &Chat<'_>, losses: &mut Losses) {
         }
         return;
     }
-    request.array("tools", |tools| chat.tools.iter().for_each(|tool| write_tool(tools, tool)));
+    request.array("tools", |tools| {
+        for (index, tool) in chat.tools.iter().enumerate() {
+            write_tool(tools, index, tool, losses);
+        }
+    });
     let alone = chat.parallel_tool_calls == Some(false);
     let (kind, name) = match &chat.tool_choice {
         None if !alone => return,
@@ -213,11 +218,15 @@ fn tools(request: &mut Object<'_>, chat: &Chat<'_>, losses: &mut Losses) {
     });
 }
 
-fn write_tool(tools: &mut Array<'_>, tool: &Tool<'_>) {
+fn write_tool(tools: &mut Array<'_>, index: usize, tool: &Tool<'_>, losses: &mut Losses) {
     tools.object(|param| {
         param.string("name", &tool.name);
         param.string_if("description", tool.description.as_ref());
         match &tool.schema {
+            Some(schema) if tool.strict == Some(true) => {
+                let path = format!("/tools/{index}/function/parameters");
+                write_schema(param, &schema::fitted(schema, &path, losses));
+            }
             Some(schema) => write_schema(param, schema),
             None => param.literal("input_schema", r#"{"type":"object","properties":{}}"#),
         }
@@ -332,7 +341,7 @@ fn output_config(request: &mut Object<'_>, format: Option<&Format<'_>>, plan: &P
         if let Some(schema) = schema {
             config.object("format", |format| {
                 format.string("type", "json_schema");
-                format.raw("schema", schema);
+                format.raw("schema", &schema::fitted(schema, "/response_format/json_schema/schema", losses));
             });
         }
     });

@@ -58,11 +58,13 @@ fn a_tool_round_of_an_openai_client_reaches_anthropic_whole() {
         json!({
             "model": "m", "max_tokens": 900, "stream": true, "temperature": 0.3, "stop_sequences": ["END"],
             "metadata": {"user_id": "u"},
-            "output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}},
+            "output_config": {"format": {"type": "json_schema", "schema":
+                {"type": "object", "additionalProperties": false}}},
             "system": [{"type": "text", "text": "Be brief."}, {"type": "text", "text": "Answer in Dutch."}],
             "tools": [
                 {"name": "look", "description": "Looks.", "strict": true,
-                    "input_schema": {"type": "object", "properties": {"x": {"type": "number"}}}},
+                    "input_schema": {"type": "object", "properties": {"x": {"type": "number"}},
+                        "additionalProperties": false}},
                 {"name": "now", "input_schema": {"type": "object", "properties": {}}},
             ],
             "tool_choice": {"type": "any", "disable_parallel_tool_use": true},

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::messages::Messages;
 use crate::chat::{Chat, Extra, Format, Role, Thinking, Tool, ToolChoice};
 use crate::json::{Object, Text, key_under, write_object};
-use crate::openai::{effort, fitting};
+use crate::openai::{effort, fitting, held};
 use crate::{Edits, Losses, Quirks, Written};
 
 /// Fields of the body that only OpenAI has: they come from one of its own clients and go out as they came in. `logprobs` is
@@ -59,7 +59,7 @@ pub(in super::super) fn write(chat: &Chat<'_>, edits: &Edits<'_>, quirks: Quirks
         offer_tools(chat, object, &mut losses);
         limits(chat, edits, quirks, object, &mut losses);
         if let Some(format) = &chat.format {
-            response_format(format, object);
+            response_format(format, object, &mut losses);
         }
         if let Some(user) = &chat.user {
             object.string("user", &fitting(user, USER_LIMIT, "user_"));
@@ -138,7 +138,9 @@ fn offer_tools(chat: &Chat<'_>, object: &mut Object<'_>, losses: &mut Losses) {
             if tool.cache.is_some() {
                 losses.note(format!("/tools/{index}/cache_control"));
             }
-            tools.object(|item| function(tool, item));
+            let strict =
+                held(tool.strict, tool.schema.as_deref(), || format!("/tools/{index}/strict"), losses);
+            tools.object(|item| function(tool, strict, item));
         }
         for extra in own {
             tools.raw(extra.value);
@@ -159,13 +161,13 @@ fn offer_tools(chat: &Chat<'_>, object: &mut Object<'_>, losses: &mut Losses) {
     }
 }
 
-fn function(tool: &Tool<'_>, item: &mut Object<'_>) {
+fn function(tool: &Tool<'_>, strict: Option<bool>, item: &mut Object<'_>) {
     item.string("type", "function");
     item.object("function", |function| {
         function.string("name", &tool.name);
         function.string_if("description", tool.description.as_ref());
         function.raw_if("parameters", tool.schema.as_deref());
-        if let Some(strict) = tool.strict {
+        if let Some(strict) = strict {
             function.bool("strict", strict);
         }
     });
@@ -210,7 +212,7 @@ fn limits(chat: &Chat<'_>, edits: &Edits<'_>, quirks: Quirks, object: &mut Objec
     }
 }
 
-fn response_format(format: &Format<'_>, object: &mut Object<'_>) {
+fn response_format(format: &Format<'_>, object: &mut Object<'_>, losses: &mut Losses) {
     object.object("response_format", |response| match format {
         Format::JsonObject => response.string("type", "json_object"),
         Format::JsonSchema { name, description, schema, strict } => {
@@ -219,8 +221,9 @@ fn response_format(format: &Format<'_>, object: &mut Object<'_>) {
                 json_schema.string("name", name.as_deref().unwrap_or("reply"));
                 json_schema.string_if("description", description.as_ref());
                 json_schema.raw("schema", schema);
-                if let Some(strict) = strict {
-                    json_schema.bool("strict", *strict);
+                let path = || "/output_config/format/schema".to_owned();
+                if let Some(strict) = held(*strict, Some(schema), path, losses) {
+                    json_schema.bool("strict", strict);
                 }
             });
         }

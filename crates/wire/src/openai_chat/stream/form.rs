@@ -67,6 +67,7 @@ fn only<'c>(chunk: &'c Chunk<'_>) -> Option<(Said, &'c str)> {
         && chunk.object.as_ref().is_none_or(|object| object.0 != "error")
         && choice.index.unwrap_or(0) == 0
         && choice.finish_reason.is_none()
+        && choice.usage.is_none()
         && choice.extra.iter().chain(&delta.extra).all(|(_, value)| value.get() == "null")
         && delta.refusal.is_none()
         && delta.tool_calls.is_none();
@@ -144,6 +145,7 @@ mod tests {
             chunk(r#"{"content":"a","reasoning_content":"b"}"#, "null"),
             r#"{"choices":[{"delta":{"content":"a"}},{"index":1}]}"#.to_owned(),
             r#"{"choices":[{"delta":{"content":"a"}}],"usage":{}}"#.to_owned(),
+            r#"{"choices":[{"delta":{"content":"a"},"usage":{}}]}"#.to_owned(),
         ] {
             assert_eq!(learned(&data).inner(&data), None, "{data}");
         }

@@ -7,6 +7,7 @@ mod writer;
 use super::message::{Content, ToolCall};
 use super::usage::Counts;
 use serde_json::value::RawValue;
+use stepwell_types::Usage;
 
 use crate::Fault;
 use crate::framing::Frame;
@@ -48,6 +49,18 @@ object! {
         index: u64 = "index",
         delta: Delta<'a> = "delta",
         finish_reason: Text<'a> = "finish_reason",
+        usage: &'a RawValue = "usage",
+    }
+}
+
+impl Chunk<'_> {
+    /// What was metered so far. Moonshot says it in the choice that ends, unless usage was asked for.
+    /// <https://platform.moonshot.ai/docs/api/chat>
+    pub(super) fn metered(&self) -> Option<Usage> {
+        let in_choices =
+            || self.choices.as_deref().unwrap_or_default().iter().filter_map(|choice| choice.usage);
+        let read = |usage: &RawValue| serde_json::from_str::<Counts>(usage.get()).ok()?.usage();
+        self.usage.and_then(|counts| counts.usage()).or_else(|| in_choices().find_map(read))
     }
 }
 

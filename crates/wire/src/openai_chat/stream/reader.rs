@@ -92,6 +92,7 @@ impl Reader {
     }
 
     fn take(&mut self, chunk: Chunk<'_>, events: Events<'_>) -> Result<(), Fault> {
+        let metered = chunk.metered();
         let choices = chunk.choices.unwrap_or_default();
         // Azure begins with a chunk of filter results that has neither choices nor an id.
         if choices.is_empty() && chunk.usage.is_none() {
@@ -118,7 +119,7 @@ impl Reader {
                 events(Event::Finish { reason: finish::read(&reason.0), stop_sequence: None });
             }
         }
-        if let Some(usage) = chunk.usage.and_then(|counts| counts.usage()) {
+        if let Some(usage) = metered {
             events(Event::Usage(usage));
         }
         Ok(())

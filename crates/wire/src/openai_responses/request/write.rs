@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::items::Items;
 use crate::chat::{Chat, Extra, Format, Role, Thinking, Tool, ToolChoice};
 use crate::json::{Array, Object, Text, key_under, write_object};
-use crate::openai::{effort, fitting};
+use crate::openai::{effort, fitting, held};
 use crate::{Edits, Losses, Quirks, Written};
 
 /// Fields of the body that OpenAI's dialects alone have: they come from one of its own clients and go out as they came in.
@@ -67,7 +67,7 @@ pub(in super::super) fn write(chat: &Chat<'_>, edits: &Edits<'_>, quirks: Quirks
         });
         offer_tools(chat, object, &mut losses);
         limits(chat, edits, quirks, object, &mut losses);
-        text(chat, object);
+        text(chat, object, &mut losses);
         reasoning(chat, object, &mut losses);
         if let Some(user) = &chat.user {
             object.string("user", &fitting(user, USER_LIMIT, "user_"));
@@ -148,7 +148,7 @@ fn offer_tools(chat: &Chat<'_>, object: &mut Object<'_>, losses: &mut Losses) {
             if tool.cache.is_some() {
                 losses.note(format!("/tools/{index}/cache_control"));
             }
-            function(tool, tools);
+            function(index, tool, tools, losses);
         }
         for extra in own {
             tools.raw(extra.value);
@@ -171,7 +171,8 @@ fn offer_tools(chat: &Chat<'_>, object: &mut Object<'_>, losses: &mut Losses) {
 
 /// Writes a function. Here it is strict unless it says not to be: everywhere else it is the other way round.
 /// <https://developers.openai.com/api/docs/guides/migrate-to-responses>
-fn function(tool: &Tool<'_>, tools: &mut Array<'_>) {
+fn function(index: usize, tool: &Tool<'_>, tools: &mut Array<'_>, losses: &mut Losses) {
+    let strict = held(tool.strict, tool.schema.as_deref(), || format!("/tools/{index}/strict"), losses);
     tools.object(|function| {
         function.string("type", "function");
         function.string("name", &tool.name);
@@ -180,7 +181,7 @@ fn function(tool: &Tool<'_>, tools: &mut Array<'_>) {
             Some(schema) => function.raw("parameters", schema),
             None => function.null("parameters"),
         }
-        function.bool("strict", tool.strict.unwrap_or(false));
+        function.bool("strict", strict.unwrap_or(false));
     });
 }
 
@@ -204,7 +205,7 @@ fn limits(chat: &Chat<'_>, edits: &Edits<'_>, quirks: Quirks, object: &mut Objec
 }
 
 /// Writes the form of the reply, and how much it is to say: chat completions have that word at the top.
-fn text(chat: &Chat<'_>, object: &mut Object<'_>) {
+fn text(chat: &Chat<'_>, object: &mut Object<'_>, losses: &mut Losses) {
     let verbosity = chat.extra.iter().find(|extra| extra.path == "/verbosity");
     let own: Vec<_> =
         chat.extra.iter().filter_map(|extra| Some((key_under(&extra.path, "/text")?, extra.value))).collect();
@@ -213,7 +214,7 @@ fn text(chat: &Chat<'_>, object: &mut Object<'_>) {
     }
     object.object("text", |text| {
         if let Some(format) = &chat.format {
-            text.object("format", |object| response_format(format, object));
+            text.object("format", |object| response_format(format, object, losses));
         }
         text.raw_if("verbosity", verbosity.map(|extra| extra.value));
         for (key, value) in own {
@@ -222,7 +223,7 @@ fn text(chat: &Chat<'_>, object: &mut Object<'_>) {
     });
 }
 
-fn response_format(format: &Format<'_>, object: &mut Object<'_>) {
+fn response_format(format: &Format<'_>, object: &mut Object<'_>, losses: &mut Losses) {
     match format {
         Format::JsonObject => object.string("type", "json_object"),
         Format::JsonSchema { name, description, schema, strict } => {
@@ -230,8 +231,9 @@ fn response_format(format: &Format<'_>, object: &mut Object<'_>) {
             object.string("name", name.as_deref().unwrap_or("reply"));
             object.string_if("description", description.as_ref());
             object.raw("schema", schema);
-            if let Some(strict) = strict {
-                object.bool("strict", *strict);
+            let path = || "/output_config/format/schema".to_owned();
+            if let Some(strict) = held(*strict, Some(schema), path, losses) {
+                object.bool("strict", strict);
             }
         }
     }

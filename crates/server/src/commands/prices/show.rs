@@ -1,18 +1,17 @@
-//! `stepwell prices`: what models cost, as calls are charged.
+//! `stepwell prices show`: what models cost, as calls are charged.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use serde::Serialize;
-use stepwell_admin::parse_time;
-use stepwell_catalog::{ModelPrice, PriceBook};
+use stepwell_catalog::ModelPrice;
 use stepwell_config::{ProviderSettings, Settings};
 use stepwell_policy::Pricing;
-use stepwell_types::{Clock, SystemClock, Timestamp};
+use stepwell_types::Timestamp;
 
-use super::{Failure, settings};
+use super::{Data, time};
 use crate::cli::PricesShowArgs;
-use crate::output;
+use crate::commands::{Failure, settings};
+use crate::{output, price_book};
 
 /// The rates of the table that most models have; others are named in the last column.
 const COLUMNS: [&str; 4] = ["input", "output", "cache_read", "cache_write"];
@@ -23,14 +22,6 @@ struct Shown {
     at: String,
     data: Data,
     prices: Vec<Row>,
-}
-
-/// Where the prices that the configuration does not set come from.
-#[derive(Serialize)]
-struct Data {
-    source: &'static str,
-    date: &'static str,
-    sha256: &'static str,
 }
 
 /// What a model costs.
@@ -56,21 +47,19 @@ struct Rate {
     usd_per_million: String,
 }
 
-pub(super) fn show(args: &PricesShowArgs) -> Result<ExitCode, Failure> {
+pub(in crate::commands) fn run(args: &PricesShowArgs) -> Result<ExitCode, Failure> {
     let (_, _, loaded) = settings(&args.config)?;
-    let now = SystemClock::new().now();
-    let at = match &args.at {
-        Some(text) => parse_time(text, now).map_err(|problem| Failure(format!("--at {problem}")))?,
-        None => now,
-    };
-    let book = Arc::new(PriceBook::embedded().map_err(Failure::new)?);
+    let at = time(args.at.as_deref())?;
+    let (book, problem) = price_book::in_force(&loaded.settings.data_dir)?;
+    if let Some(problem) = problem {
+        output::note(format_args!("warning: {problem}"));
+    }
+    let data = Data::of(&book);
     let pricing = Pricing::new(&loaded.settings, book);
     let mut prices = Vec::new();
     for (provider, model) in models(&loaded.settings, &pricing, &args.targets)? {
         prices.push(row(&pricing, provider, model, at));
     }
-    let data = PriceBook::DATA;
-    let data = Data { source: data.source, date: data.date, sha256: data.sha256 };
     let shown = Shown { at: at.to_rfc3339(), data, prices };
     if args.json {
         output::result(serde_json::to_string_pretty(&shown).map_err(Failure::new)?);
@@ -136,7 +125,7 @@ fn table(shown: &Shown) -> String {
     let heading = ["model"].into_iter().chain(COLUMNS).chain(["context", "from", "besides"]);
     let mut rows = vec![heading.map(str::to_owned).collect::<Vec<_>>()];
     rows.extend(shown.prices.iter().map(cells));
-    let Data { source, date, .. } = shown.data;
+    let data = &shown.data;
     let unpriced = shown.prices.iter().filter(|row| row.from.is_none()).count();
     let hint = match unpriced {
         0 => String::new(),
@@ -146,7 +135,7 @@ fn table(shown: &Shown) -> String {
         ),
     };
     let table = output::table(&rows, |column| column == 0 || column > COLUMNS.len() + 1);
-    format!("{table}\n\nUSD per million tokens at {}. Data: {source}, checked {date}.{hint}", shown.at)
+    format!("{table}\n\nUSD per million tokens at {}. Data: {data}.{hint}", shown.at)
 }
 
 fn cells(row: &Row) -> Vec<String> {

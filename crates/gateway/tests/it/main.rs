@@ -1,0 +1,4 @@
+//! What the gateway promises across the rooms it joins: what a provider metered, and what that costs.
+
+#[cfg(test)]
+mod usage;
