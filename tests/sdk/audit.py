@@ -17,13 +17,17 @@ TOKENS = [
 def audit(stack, call_id):
     """Compares one call; returns it as the ledger has it."""
     call = stack.call(call_id)
-    entries = [entry for entry in stack.entries_of(call_id) if entry["endpoint"] == "chat"]
+    entries = [entry for entry in stack.entries_of(call_id) if entry["endpoint"] != "count_tokens"]
     by_id = {entry["id"]: entry for entry in entries}
     for attempt in call["attempts"]:
         where = f"call {call_id} attempt {attempt['number']} at {attempt['provider']}/{attempt['model']}"
         if attempt["outcome"] == "ok" and call["endpoint"] == "chat":
             entry = by_id.get(attempt["provider_id"]) or without_id(attempt, entries)
             assert entry, f"{where}: the simulator knows no reply {attempt['provider_id']}, only {list(by_id)}"
+            compare_finished(attempt, entry, where)
+        elif attempt["outcome"] == "ok" and call["endpoint"] == "embeddings":
+            # A reply of vectors has no id: the only one that is finished is this one.
+            (entry,) = [entry for entry in entries if entry["ended"] == "finished"]
             compare_finished(attempt, entry, where)
         elif attempt["outcome"] in ("cut", "cancelled"):
             assert attempt["cost_status"] != "exact", f"{where}: an unfinished reply has no exact cost"
@@ -34,8 +38,8 @@ def audit(stack, call_id):
 
 
 def id_of(entry):
-    """The id that a reply told of itself: Ollama's have none."""
-    return None if entry["dialect"] == "ollama" else entry["id"]
+    """The id that a reply told of itself, where its dialect has one."""
+    return None if entry["dialect"] in NO_IDS else entry["id"]
 
 
 def without_id(attempt, entries):

@@ -151,6 +151,9 @@ input = 3
 output = 15
 cache_read = 0.30
 cache_write = 3.75
+[providers.{name}.prices.embed]
+input = 0.02
+output = 0
 """
 
 

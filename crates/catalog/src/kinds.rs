@@ -2,14 +2,15 @@
 //!
 //! Each row follows the vendor's own documentation, which it names.
 
-use stepwell_types::Dialect;
+use stepwell_types::{Dialect, EmbeddingFormat, EmbeddingQuirks, PurposeWords};
 
-use crate::provider::{Auth, Face, ProviderKind, Quirks};
+use crate::provider::{Auth, EmbeddingFace, Face, ProviderKind, Quirks};
 
 /// Every provider kind.
 pub(crate) const KINDS: &[ProviderKind] = &[
     ProviderKind {
         faces: &[CHAT, Face { count_tokens_path: Some("/responses/input_tokens"), ..RESPONSES }],
+        embeddings: &[EMBEDDINGS],
         base_url: Some("https://api.openai.com/v1"),
         key_env: Some("OPENAI_API_KEY"),
         prices: Some("openai"),
@@ -23,6 +24,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         docs: "https://platform.claude.com/docs/en/api/messages",
         faces: &[MESSAGES],
         further_faces: &[],
+        embeddings: &[],
         base_url: Some("https://api.anthropic.com"),
         auth: Auth::Header("x-api-key"),
         key_env: Some("ANTHROPIC_API_KEY"),
@@ -48,6 +50,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         docs: "https://ai.google.dev/api",
         faces: &[GENERATE_CONTENT],
         further_faces: &[],
+        embeddings: &[BATCH_EMBED_CONTENTS, EMBED_CONTENT],
         base_url: Some("https://generativelanguage.googleapis.com"),
         auth: Auth::Header("x-goog-api-key"),
         key_env: Some("GEMINI_API_KEY"),
@@ -92,6 +95,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
             },
         ],
         further_faces: &[],
+        embeddings: &[],
         base_url: None,
         auth: Auth::GoogleCloud,
         key_env: None,
@@ -111,6 +115,11 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         docs: "https://docs.cohere.com/v2/reference/chat",
         faces: &[COHERE_CHAT],
         further_faces: &[],
+        embeddings: &[EmbeddingFace {
+            format: EmbeddingFormat::Cohere,
+            path: "/v2/embed",
+            quirks: NO_PURPOSE,
+        }],
         base_url: Some("https://api.cohere.com"),
         auth: Auth::Bearer,
         key_env: Some("CO_API_KEY"),
@@ -131,6 +140,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         docs: "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html",
         faces: &[CONVERSE],
         further_faces: &[],
+        embeddings: &[],
         base_url: Some("https://bedrock-runtime.{region}.amazonaws.com"),
         auth: Auth::Bearer,
         key_env: Some("AWS_BEARER_TOKEN_BEDROCK"),
@@ -146,6 +156,10 @@ pub(crate) const KINDS: &[ProviderKind] = &[
     },
     // Unknown fields are refused with 422; streams always end with usage.
     ProviderKind {
+        embeddings: &[EmbeddingFace {
+            quirks: EmbeddingQuirks { output_fields: true, ..TEXTS },
+            ..EMBEDDINGS
+        }],
         base_url: Some("https://api.mistral.ai/v1"),
         key_env: Some("MISTRAL_API_KEY"),
         prices: Some("mistral"),
@@ -179,6 +193,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
     },
     // The headers name the product in its statistics.
     ProviderKind {
+        embeddings: &[OWN_EMBEDDINGS],
         base_url: Some("https://openrouter.ai/api/v1"),
         key_env: Some("OPENROUTER_API_KEY"),
         prices: Some("openrouter"),
@@ -186,6 +201,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         ..openai_chat("openrouter", "https://openrouter.ai/docs/api/reference/overview")
     },
     ProviderKind {
+        embeddings: &[TEXT_EMBEDDINGS],
         base_url: Some("https://api.together.xyz/v1"),
         key_env: Some("TOGETHER_API_KEY"),
         prices: Some("together"),
@@ -193,6 +209,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         ..openai_chat("together", "https://docs.together.ai/docs/openai-api-compatibility")
     },
     ProviderKind {
+        embeddings: &[EMBEDDINGS],
         base_url: Some("https://api.fireworks.ai/inference/v1"),
         key_env: Some("FIREWORKS_API_KEY"),
         prices: Some("fireworks"),
@@ -216,12 +233,17 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         ..openai_chat("cerebras", "https://inference-docs.cerebras.ai/api-reference/chat-completions")
     },
     ProviderKind {
+        embeddings: &[TEXT_EMBEDDINGS],
         base_url: Some("https://api.sambanova.ai/v1"),
         key_env: Some("SAMBANOVA_API_KEY"),
         quirks: OLDER_OPENAI_CHAT,
         ..openai_chat("sambanova", "https://docs.sambanova.ai/docs/en/features/openai-compatibility")
     },
     ProviderKind {
+        embeddings: &[EmbeddingFace {
+            quirks: EmbeddingQuirks { purpose: PurposeWords::QueryPassage, ..TEXTS },
+            ..EMBEDDINGS
+        }],
         base_url: Some("https://integrate.api.nvidia.com/v1"),
         key_env: Some("NVIDIA_API_KEY"),
         quirks: OLDER_OPENAI_CHAT,
@@ -242,6 +264,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         ..openai_chat("zai", "https://docs.z.ai/api-reference/llm/chat-completion")
     },
     ProviderKind {
+        embeddings: &[FLOAT_EMBEDDINGS],
         base_url: Some("https://open.bigmodel.cn/api/paas/v4"),
         key_env: Some("ZHIPUAI_API_KEY"),
         prices: Some("zhipuai"),
@@ -249,6 +272,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         ..openai_chat("zhipu", "https://docs.bigmodel.cn/cn/guide/develop/openai/introduction")
     },
     ProviderKind {
+        embeddings: &[FLOAT_EMBEDDINGS],
         base_url: Some("https://dashscope-intl.aliyuncs.com/compatible-mode/v1"),
         key_env: Some("DASHSCOPE_API_KEY"),
         quirks: OLDER_OPENAI_CHAT,
@@ -278,6 +302,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
     },
     // No variable: a `GITHUB_TOKEN` in the environment is there for other things.
     ProviderKind {
+        embeddings: &[EMBEDDINGS],
         base_url: Some("https://models.github.ai/inference"),
         quirks: OLDER_OPENAI_CHAT,
         models_path: None,
@@ -285,6 +310,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
     },
     // The address names the account: https://api.cloudflare.com/client/v4/accounts/ACCOUNT/ai/v1
     ProviderKind {
+        embeddings: &[TEXT_EMBEDDINGS],
         prices: Some("cloudflare"),
         quirks: OLDER_OPENAI_CHAT,
         models_path: None,
@@ -295,6 +321,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
     },
     // The address names the workspace: https://WORKSPACE/serving-endpoints
     ProviderKind {
+        embeddings: &[TEXT_EMBEDDINGS],
         prices: Some("databricks"),
         quirks: OLDER_OPENAI_CHAT,
         models_path: None,
@@ -307,6 +334,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
     ProviderKind {
         faces: &[CHAT, RESPONSES],
         further_faces: &[],
+        embeddings: &[EMBEDDINGS],
         auth: Auth::Header("api-key"),
         key_env: Some("AZURE_OPENAI_API_KEY"),
         prices: Some("azure"),
@@ -323,11 +351,55 @@ pub(crate) const KINDS: &[ProviderKind] = &[
             "https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle",
         )
     },
+    // Those that embed and do not converse.
+    ProviderKind {
+        faces: &[],
+        further_faces: &[],
+        embeddings: &[EmbeddingFace {
+            quirks: EmbeddingQuirks {
+                purpose: PurposeWords::QueryDocument,
+                output_fields: true,
+                unasked_floats: true,
+                ..TEXTS
+            },
+            ..EMBEDDINGS
+        }],
+        base_url: Some("https://api.voyageai.com/v1"),
+        key_env: Some("VOYAGE_API_KEY"),
+        prices: Some("voyageai"),
+        models_path: None,
+        ..openai_chat("voyage", "https://docs.voyageai.com/reference/embeddings-api")
+    },
+    ProviderKind {
+        faces: &[],
+        further_faces: &[],
+        embeddings: &[EmbeddingFace {
+            quirks: EmbeddingQuirks { purpose: PurposeWords::Tasks, embedding_type: true, ..TEXTS },
+            ..EMBEDDINGS
+        }],
+        base_url: Some("https://api.jina.ai/v1"),
+        key_env: Some("JINA_API_KEY"),
+        models_path: None,
+        ..openai_chat("jina", "https://api.jina.ai/openapi.json")
+    },
+    ProviderKind {
+        faces: &[],
+        further_faces: &[],
+        embeddings: &[
+            EmbeddingFace { path: "/v1/embeddings", ..EMBEDDINGS },
+            EmbeddingFace { format: EmbeddingFormat::Tei, path: "/embed", quirks: NO_PURPOSE },
+        ],
+        base_url: Some("http://127.0.0.1:8080"),
+        key_required: false,
+        models_path: None,
+        ..openai_chat("tei", "https://huggingface.github.io/text-embeddings-inference/")
+    },
     // Servers of one's own, where they listen unless told otherwise. What Ollama has of OpenAI's API skips what it does not
     // know (`tool_choice`, `n`, `user`), so it is served only where config asks for it; the key is that of ollama.com.
     ProviderKind {
         faces: &[OLLAMA_CHAT],
         further_faces: &[Face { chat_path: "/v1/chat/completions", ..CHAT }],
+        embeddings: &[EmbeddingFace { path: "/v1/embeddings", ..OWN_EMBEDDINGS }],
         base_url: Some("http://127.0.0.1:11434"),
         key_required: false,
         models_path: Some("/api/tags"),
@@ -335,24 +407,28 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         ..openai_chat("ollama", "https://docs.ollama.com/api/introduction")
     },
     ProviderKind {
+        embeddings: &[EmbeddingFace { quirks: EmbeddingQuirks { no_null: true, ..ANY }, ..EMBEDDINGS }],
         base_url: Some("http://127.0.0.1:8000/v1"),
         key_required: false,
         quirks: OLDER_OPENAI_CHAT,
         ..openai_chat("vllm", "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html")
     },
     ProviderKind {
+        embeddings: &[OWN_EMBEDDINGS],
         base_url: Some("http://127.0.0.1:30000/v1"),
         key_required: false,
         quirks: OLDER_OPENAI_CHAT,
         ..openai_chat("sglang", "https://docs.sglang.ai/basic_usage/openai_api_completions.html")
     },
     ProviderKind {
+        embeddings: &[OWN_EMBEDDINGS],
         base_url: Some("http://127.0.0.1:8080/v1"),
         key_required: false,
         quirks: OLDER_OPENAI_CHAT,
         ..openai_chat("llama-cpp", "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md")
     },
     ProviderKind {
+        embeddings: &[OWN_EMBEDDINGS],
         base_url: Some("http://127.0.0.1:1234/v1"),
         key_required: false,
         quirks: OLDER_OPENAI_CHAT,
@@ -365,6 +441,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         ..openai_chat("tgi", "https://huggingface.co/docs/text-generation-inference/reference/api_reference")
     },
     ProviderKind {
+        embeddings: &[OWN_EMBEDDINGS],
         base_url: Some("http://127.0.0.1:8080/v1"),
         key_required: false,
         quirks: OLDER_OPENAI_CHAT,
@@ -372,12 +449,14 @@ pub(crate) const KINDS: &[ProviderKind] = &[
     },
     // Anything else that speaks the dialect. What every such server understands is sent.
     ProviderKind {
+        embeddings: &[OWN_EMBEDDINGS],
         key_required: false,
         quirks: OLDER_OPENAI_CHAT,
         ..openai_chat("openai-compatible", "https://developers.openai.com/api/reference/resources/chat")
     },
     // The simulator of `crates/sim`. In the process itself, the server fills in the base URL.
     ProviderKind {
+        embeddings: &[EMBEDDINGS],
         key_required: false,
         default_key: Some("sim"),
         prices: Some("sim"),
@@ -446,6 +525,45 @@ const OLLAMA_CHAT: Face = Face {
     version_in_body: None,
 };
 
+/// A server of one's own, of which nobody here knows what it takes.
+const ANY: EmbeddingQuirks = EmbeddingQuirks {
+    purpose: PurposeWords::Unknown,
+    output_fields: false,
+    embedding_type: false,
+    unasked_floats: false,
+    floats_only: false,
+    no_null: false,
+    texts_only: false,
+};
+
+/// OpenAI's own reading: it cannot be told what a vector is for.
+const NO_PURPOSE: EmbeddingQuirks = EmbeddingQuirks { purpose: PurposeWords::None, ..ANY };
+
+/// OpenAI's, without tokens.
+const TEXTS: EmbeddingQuirks = EmbeddingQuirks { texts_only: true, ..NO_PURPOSE };
+
+const EMBEDDINGS: EmbeddingFace =
+    EmbeddingFace { format: EmbeddingFormat::Openai, path: "/embeddings", quirks: NO_PURPOSE };
+
+const OWN_EMBEDDINGS: EmbeddingFace = EmbeddingFace { quirks: ANY, ..EMBEDDINGS };
+
+const TEXT_EMBEDDINGS: EmbeddingFace = EmbeddingFace { quirks: TEXTS, ..EMBEDDINGS };
+
+const FLOAT_EMBEDDINGS: EmbeddingFace =
+    EmbeddingFace { quirks: EmbeddingQuirks { floats_only: true, ..TEXTS }, ..EMBEDDINGS };
+
+const BATCH_EMBED_CONTENTS: EmbeddingFace = EmbeddingFace {
+    format: EmbeddingFormat::GeminiBatch,
+    path: "/v1beta/models/{model}:batchEmbedContents",
+    quirks: NO_PURPOSE,
+};
+
+const EMBED_CONTENT: EmbeddingFace = EmbeddingFace {
+    format: EmbeddingFormat::Gemini,
+    path: "/v1beta/models/{model}:embedContent",
+    quirks: NO_PURPOSE,
+};
+
 const CONVERSE: Face = Face {
     dialect: Dialect::BedrockConverse,
     chat_path: "/model/{model-as-segment}/converse",
@@ -462,6 +580,7 @@ const fn openai_chat(name: &'static str, docs: &'static str) -> ProviderKind {
         docs,
         faces: &[CHAT],
         further_faces: &[RESPONSES],
+        embeddings: &[],
         base_url: None,
         auth: Auth::Bearer,
         key_env: None,
@@ -507,8 +626,9 @@ mod tests {
             let is_safe = |url: &str| url.starts_with("https://") || url.starts_with("http://127.0.0.1:");
             assert!(kind.base_url.is_none_or(|url| is_safe(url) && !url.ends_with('/')), "{}", kind.name);
             let of = |face: crate::Face| [Some(face.chat_path), face.stream_path, face.count_tokens_path];
-            assert!(!kind.faces.is_empty(), "{} speaks nothing", kind.name);
-            let paths = kind.all_faces().flat_map(of).chain([kind.models_path]);
+            let embeddings = kind.embeddings.iter().map(|face| Some(face.path));
+            assert!(!kind.faces.is_empty() || !kind.embeddings.is_empty(), "{} speaks nothing", kind.name);
+            let paths = kind.all_faces().flat_map(of).chain(embeddings).chain([kind.models_path]);
             let mut paths = paths.flatten();
             assert!(paths.all(|path| path.starts_with('/')), "{}", kind.name);
         }

@@ -1,6 +1,6 @@
 //! What a provider kind is: everything that tells one vendor's API from another's of the same dialect.
 
-use stepwell_types::Dialect;
+use stepwell_types::{Dialect, EmbeddingFormat, EmbeddingQuirks};
 
 use crate::book::PriceBook;
 use crate::kinds::KINDS;
@@ -12,11 +12,14 @@ pub struct ProviderKind {
     pub name: &'static str,
     /// Where the vendor documents what this row says.
     pub docs: &'static str,
-    /// The dialects that every provider of this kind speaks, and where. The first is the one that calls in other dialects
+    /// The dialects that every provider of this kind converses in, and where; none where it only embeds. The first is the one that calls in other dialects
     /// are translated into; the others serve clients of their own.
     pub faces: &'static [Face],
     /// Dialects that a provider of this kind may speak too: where one does, config says so (`dialects`).
     pub further_faces: &'static [Face],
+    /// The forms in which it can be asked for vectors, and where. The first is the one that calls in other forms are
+    /// translated into. Apart from the dialects, because who embeds need not converse, and the other way round.
+    pub embeddings: &'static [EmbeddingFace],
     /// Where it is, as the vendor's own SDK takes it, without a final slash; `{region}` stands for the region that config
     /// names. None where config has to say all of it, or where the server fills it in.
     pub base_url: Option<&'static str>,
@@ -63,6 +66,17 @@ pub struct Face {
     pub models: &'static [&'static str],
     /// The version of Anthropic's API that the body has in the model's place, where the model stands in the path.
     pub version_in_body: Option<&'static str>,
+}
+
+/// A form in which a provider can be asked for vectors.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EmbeddingFace {
+    /// The form.
+    pub format: EmbeddingFormat,
+    /// The path, after the base URL; `{model}` stands for the model's name where the form has it there.
+    pub path: &'static str,
+    /// How its reading of the form differs.
+    pub quirks: EmbeddingQuirks,
 }
 
 /// How a provider's key is sent.

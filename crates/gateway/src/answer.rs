@@ -12,8 +12,8 @@ use stepwell_http1::server::Response;
 use stepwell_http1::{HeaderLines, Headers};
 use stepwell_types::Failure;
 use stepwell_upstream::Exchange;
+use stepwell_wire::Pipe;
 use stepwell_wire::framing::Framing;
-use stepwell_wire::{Pipe, codec};
 
 use crate::door::Refused;
 use crate::headers;
@@ -148,7 +148,7 @@ pub(crate) fn events(framing: Framing) -> Response<()> {
 
 /// The answer to a request that never became a call. It leaves no record: there is nothing to record it under.
 pub(crate) fn refuse_at_door(refused: &Refused) -> Response<ReplyBody> {
-    let body = codec(refused.dialect).write_error(&refused.failure, None);
+    let body = refused.tongue.write_error(&refused.failure, None);
     let mut response = json(refused.failure.status, body);
     if let Some(after) = refused.failure.retry_after {
         headers::put_retry_after(&mut response.headers, after);

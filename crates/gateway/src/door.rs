@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use http::Method;
 use percent_encoding::percent_decode_str;
 use stepwell_http1::{Headers, RequestHead};
-use stepwell_types::{Code, Dialect, Endpoint, Failure};
+use stepwell_types::{CallId, Code, Dialect, EmbeddingFormat, Endpoint, Failure};
+use stepwell_wire::{codec, embeddings};
 
 use crate::snapshot::Snapshot;
 
@@ -29,16 +30,40 @@ pub(crate) enum Door {
 pub(crate) struct CallDoor {
     pub(crate) endpoint: Endpoint,
     pub(crate) dialect: Dialect,
+    /// The form of a call for embeddings.
+    pub(crate) format: Option<EmbeddingFormat>,
     /// The model, in a dialect that has it in the path.
     pub(crate) model: Option<String>,
     /// Whether the path asks for a stream.
     pub(crate) stream: bool,
 }
 
-/// A request that may not come in, and the dialect to say so in.
+impl CallDoor {
+    pub(crate) const fn tongue(&self) -> Tongue {
+        Tongue { dialect: self.dialect, format: self.format }
+    }
+}
+
+/// What errors are written in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Tongue {
+    dialect: Dialect,
+    format: Option<EmbeddingFormat>,
+}
+
+impl Tongue {
+    pub(crate) fn write_error(self, failure: &Failure, call: Option<CallId>) -> Vec<u8> {
+        match self.format {
+            Some(format) => embeddings::codec(format).write_error(failure, call),
+            None => codec(self.dialect).write_error(failure, call),
+        }
+    }
+}
+
+/// A request that may not come in, and what to say so in.
 pub(crate) struct Refused {
     pub(crate) failure: Failure,
-    pub(crate) dialect: Dialect,
+    pub(crate) tongue: Tongue,
     /// The method the path does take, where that is what is wrong.
     pub(crate) allow: Option<&'static str>,
 }
@@ -49,11 +74,24 @@ const COUNT_INPUT: CallDoor = by_body(Endpoint::CountTokens, Dialect::OpenaiResp
 const MESSAGES: CallDoor = by_body(Endpoint::Chat, Dialect::Anthropic);
 const OLLAMA: CallDoor = by_body(Endpoint::Chat, Dialect::Ollama);
 const COUNT_TOKENS: CallDoor = by_body(Endpoint::CountTokens, Dialect::Anthropic);
+const EMBEDDINGS: CallDoor = embeddings_in(EmbeddingFormat::Openai);
+const COHERE_EMBED: CallDoor = embeddings_in(EmbeddingFormat::Cohere);
 const COHERE: CallDoor = by_body(Endpoint::Chat, Dialect::Cohere);
 
 /// A door of a dialect whose bodies say everything.
 const fn by_body(endpoint: Endpoint, dialect: Dialect) -> CallDoor {
-    CallDoor { endpoint, dialect, model: None, stream: false }
+    CallDoor { endpoint, dialect, format: None, model: None, stream: false }
+}
+
+/// A door for embeddings.
+const fn embeddings_in(format: EmbeddingFormat) -> CallDoor {
+    CallDoor {
+        endpoint: Endpoint::Embeddings,
+        dialect: format.dialect(),
+        format: Some(format),
+        model: None,
+        stream: false,
+    }
 }
 
 /// Finds the door of a request, or why it has none.
@@ -61,13 +99,17 @@ pub(crate) fn find(request: &RequestHead, snapshot: &Snapshot) -> Result<Door, R
     let path = request.path();
     let headers = &request.headers;
     let dialect = dialect_of(path, headers);
-    let refused = |failure| Refused { failure, dialect, allow: None };
+    let tongue = Tongue { dialect, format: (path == TEI).then_some(EmbeddingFormat::Tei) };
+    let refused = |failure| Refused { failure, tongue, allow: None };
     let door = match (path, &request.method) {
         ("/v1/chat/completions", &Method::POST) => Door::Call(CHAT),
         ("/v1/responses", &Method::POST) => Door::Call(RESPONSES),
         ("/v1/responses/input_tokens", &Method::POST) => Door::Call(COUNT_INPUT),
         ("/v1/messages", &Method::POST) => Door::Call(MESSAGES),
         ("/v1/messages/count_tokens", &Method::POST) => Door::Call(COUNT_TOKENS),
+        ("/v1/embeddings", &Method::POST) => Door::Call(EMBEDDINGS),
+        ("/v2/embed", &Method::POST) => Door::Call(COHERE_EMBED),
+        (TEI, &Method::POST) => Door::Call(of_tei(request.query())),
         ("/v2/chat", &Method::POST) => Door::Call(COHERE),
         ("/api/chat", &Method::POST) => Door::Call(OLLAMA),
         ("/v1/models" | "/v1beta/models" | "/api/tags", &Method::GET) => Door::Models(dialect),
@@ -91,14 +133,14 @@ pub(crate) fn find(request: &RequestHead, snapshot: &Snapshot) -> Result<Door, R
             Door::Call(of_gemini(&path[MODEL.len()..], request.query()).map_err(refused)?)
         }
         (path, &Method::POST) if path.starts_with(BEDROCK) => {
-            Door::Call(of_bedrock(path).ok_or_else(|| nothing_here(path, &Method::POST, dialect))?)
+            Door::Call(of_bedrock(path).ok_or_else(|| nothing_here(path, &Method::POST, tongue))?)
         }
         (FOUNDATION_MODELS, &Method::GET) => Door::Models(dialect),
         (path, &Method::GET) if is_below(path, FOUNDATION_MODEL) => {
             Door::Model(dialect, decode_percent(&path[FOUNDATION_MODEL.len()..]))
         }
         (path, _) if is_below(path, RESPONSE) => return Err(refused(not_kept())),
-        (path, method) => return Err(nothing_here(path, method, dialect)),
+        (path, method) => return Err(nothing_here(path, method, tongue)),
     };
     check_origin(request, snapshot).map_err(refused)?;
     if matches!(door, Door::Call(_)) {
@@ -111,6 +153,7 @@ const MODEL: &str = "/v1/models/";
 const RESPONSE: &str = "/v1/responses/";
 const BETA: &str = "/v1beta/";
 const GEMINI: &str = "/v1beta/models/";
+const TEI: &str = "/embed";
 const BEDROCK: &str = "/model/";
 const FOUNDATION_MODELS: &str = "/foundation-models";
 const FOUNDATION_MODEL: &str = "/foundation-models/";
@@ -129,7 +172,16 @@ fn not_kept() -> Failure {
 /// Whether this is a method of a model in the stable version of Gemini's API.
 fn names_a_method(path: &str) -> bool {
     let method = path.strip_prefix(MODEL).and_then(|rest| rest.rsplit_once(':')).map(|(_, method)| method);
-    matches!(method, Some("generateContent" | "streamGenerateContent" | "countTokens"))
+    matches!(
+        method,
+        Some(
+            "generateContent"
+                | "streamGenerateContent"
+                | "countTokens"
+                | "embedContent"
+                | "batchEmbedContents"
+        )
+    )
 }
 
 /// The door of `models/{model}:{method}`, from the model on. Its name may hold slashes and colons.
@@ -139,10 +191,15 @@ fn of_gemini(rest: &str, query: Option<&str>) -> Result<CallDoor, Failure> {
         "generateContent" => (Endpoint::Chat, false),
         "streamGenerateContent" => (Endpoint::Chat, true),
         "countTokens" => (Endpoint::CountTokens, false),
+        "embedContent" | "batchEmbedContents" => {
+            let one = method == "embedContent";
+            let format = if one { EmbeddingFormat::Gemini } else { EmbeddingFormat::GeminiBatch };
+            return Ok(CallDoor { model: Some(decode_percent(model)), ..embeddings_in(format) });
+        }
         _ => {
             let message = format!(
-                "there is no method `{method}` of a model here. there are generateContent, streamGenerateContent \
-                 and countTokens"
+                "there is no method `{method}` of a model here. there are generateContent, streamGenerateContent, \
+                 countTokens, embedContent and batchEmbedContents"
             );
             return Err(Failure::new(Code::NotFound, message));
         }
@@ -152,7 +209,15 @@ fn of_gemini(rest: &str, query: Option<&str>) -> Result<CallDoor, Failure> {
         let message = "streams are served as events only: add ?alt=sse to the path, as Google's SDKs do";
         return Err(Failure::new(Code::UnsupportedParameter, message).param("alt"));
     }
-    Ok(CallDoor { endpoint, dialect: Dialect::Gemini, model: Some(decode_percent(model)), stream })
+    let model = Some(decode_percent(model));
+    Ok(CallDoor { endpoint, dialect: Dialect::Gemini, format: None, model, stream })
+}
+
+/// The door of `/embed`, whose form has no place for a model: the query may say one.
+fn of_tei(query: Option<&str>) -> CallDoor {
+    let pairs = query.unwrap_or_default().split('&');
+    let model = pairs.filter_map(|pair| pair.strip_prefix("model=")).find(|model| !model.is_empty());
+    CallDoor { model: model.map(decode_percent), ..embeddings_in(EmbeddingFormat::Tei) }
 }
 
 /// The door of `/model/{model}/converse` and `/model/{model}/converse-stream`. AWS's SDKs escape the model's slashes; others
@@ -165,7 +230,13 @@ fn of_bedrock(path: &str) -> Option<CallDoor> {
         _ => return None,
     };
     let model = Some(decode_percent(model)).filter(|model| !model.is_empty());
-    Some(CallDoor { endpoint: Endpoint::Chat, dialect: Dialect::BedrockConverse, model, stream })
+    Some(CallDoor {
+        endpoint: Endpoint::Chat,
+        dialect: Dialect::BedrockConverse,
+        format: None,
+        model,
+        stream,
+    })
 }
 
 /// The dialect a client speaks, as far as its request line and headers tell.
@@ -196,15 +267,18 @@ fn is_of_coheres_sdk(headers: &Headers) -> bool {
     headers.get("x-fern-sdk-name").is_some_and(|name| name.starts_with(b"cohere"))
 }
 
-fn nothing_here(path: &str, method: &Method, dialect: Dialect) -> Refused {
+fn nothing_here(path: &str, method: &Method, tongue: Tongue) -> Refused {
     let allow = match path {
         "/v1/chat/completions"
         | "/v1/responses"
         | "/v1/responses/input_tokens"
         | "/v1/messages"
         | "/v1/messages/count_tokens"
+        | "/v1/embeddings"
         | "/v2/chat"
-        | "/api/chat" => Some("POST"),
+        | "/v2/embed"
+        | "/api/chat"
+        | TEI => Some("POST"),
         "/v1/models" | "/v1beta/models" | "/api/tags" | FOUNDATION_MODELS | "/healthz" | "/readyz" => {
             Some("GET")
         }
@@ -218,11 +292,12 @@ fn nothing_here(path: &str, method: &Method, dialect: Dialect) -> Refused {
         let message = format!(
             "there is nothing at {method} {path}. there are POST /v1/chat/completions, POST /v1/responses, \
              POST /v1/messages, POST /v1/messages/count_tokens, POST /v1beta/models/MODEL:generateContent, POST /v2/chat, \
-             POST /api/chat, POST /model/MODEL/converse, GET /v1/models and GET /api/tags"
+             POST /v1/embeddings, POST /v2/embed, POST /api/chat, POST /model/MODEL/converse, GET /v1/models and \
+             GET /api/tags"
         );
         Failure::new(Code::NotFound, message)
     };
-    Refused { failure, dialect, allow }
+    Refused { failure, tongue, allow }
 }
 
 /// Loopback is not trust: a page in a browser on this machine can reach it. Its requests carry a foreign `origin`, or,

@@ -102,11 +102,11 @@ impl Gateway {
         snapshot: &Snapshot,
     ) -> Response<ReplyBody> {
         // It goes from hand to hand until the reply has ended.
-        let dialect = door.dialect;
-        let mut open = Box::new(OpenCall::begin(&self.services, &self.journal, door.endpoint, dialect));
+        let tongue = door.tongue();
+        let mut open = Box::new(OpenCall::begin(&self.services, &self.journal, door.endpoint, door.dialect));
         match self.stages(door, head, body, snapshot, &mut open).await {
             Ok(answer) => settle::answered(answer, open).await,
-            Err(refusal) => settle::refused(refusal, open, dialect).await,
+            Err(refusal) => settle::refused(refusal, open, tongue).await,
         }
     }
 

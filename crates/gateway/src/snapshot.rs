@@ -12,7 +12,7 @@ use stepwell_catalog::{Auth, ModelPrice, PriceBook, ProviderKind, model_quirks};
 use stepwell_config::{GoogleCloud, ProviderSettings, RouteSettings, Secret, Settings};
 use stepwell_http1::client::Template;
 use stepwell_policy::{Choice, Pricing, Routing};
-use stepwell_types::{Code, Dialect, Failure, TargetName};
+use stepwell_types::{Code, Dialect, EmbeddingFormat, EmbeddingQuirks, Endpoint, Failure, TargetName};
 use stepwell_upstream::{Credential, GoogleToken, Limits, Origin};
 use stepwell_wire::Quirks;
 
@@ -59,18 +59,58 @@ pub(crate) struct Target {
     pub(crate) quirks: Quirks,
     /// The dialect to speak with its model, whatever the client's, where the provider has it.
     only: Option<Dialect>,
-    faces: Arc<[Face]>,
+    faces: Arc<Faces>,
 }
 
 impl Target {
     /// The face that a client of this dialect is served through: the model's only one, else the client's own where the
     /// provider has it, else the first.
     pub(crate) fn face(&self, client: Dialect) -> Result<&Face, Failure> {
-        let of = |dialect: Dialect| self.faces.iter().find(|face| face.dialect == dialect);
-        self.only.and_then(of).or_else(|| of(client)).or(self.faces.first()).ok_or_else(|| {
-            Failure::new(Code::InternalError, format!("{} speaks no dialect", self.name.provider))
-        })
+        let faces = &self.faces.dialects;
+        let of = |dialect: Dialect| faces.iter().find(|face| face.dialect == dialect);
+        self.only
+            .and_then(of)
+            .or_else(|| of(client))
+            .or(faces.first())
+            .ok_or_else(|| self.refused("converse", "embeddings"))
     }
+
+    /// The face that a client of this form of embeddings is served through: its own where the provider has it, else the
+    /// first.
+    pub(crate) fn embedding_face(&self, client: EmbeddingFormat) -> Result<&EmbeddingFace, Failure> {
+        let faces = &self.faces.embeddings;
+        let own = faces.iter().find(|face| face.format == client);
+        own.or(faces.first()).ok_or_else(|| self.refused("embed", "conversations"))
+    }
+
+    /// Whether its provider has this endpoint at all.
+    pub(crate) fn serves(&self, endpoint: Endpoint) -> bool {
+        match endpoint {
+            Endpoint::Chat | Endpoint::CountTokens => !self.faces.dialects.is_empty(),
+            Endpoint::Embeddings => !self.faces.embeddings.is_empty(),
+        }
+    }
+
+    fn refused(&self, what: &str, instead: &str) -> Failure {
+        let message = format!(
+            "`{}` is of the provider `{}`, which does not {what}: it serves {instead} only",
+            self.name.model, self.name.provider
+        );
+        Failure::new(Code::UnsupportedParameter, message).param("model")
+    }
+}
+
+/// All that a provider speaks.
+struct Faces {
+    dialects: Vec<Face>,
+    embeddings: Vec<EmbeddingFace>,
+}
+
+/// A form in which a provider is asked for vectors, and a request in it as far as it is the same for every call.
+pub(crate) struct EmbeddingFace {
+    pub(crate) format: EmbeddingFormat,
+    pub(crate) quirks: EmbeddingQuirks,
+    pub(crate) template: Template,
 }
 
 /// A dialect that a provider speaks, and requests in it as far as they are the same for every call, credentials included.
@@ -89,9 +129,10 @@ pub(crate) struct Provider {
     pub(crate) credential: Credential,
     headers: HeaderMap,
     known: Vec<stepwell_catalog::Face>,
+    embeddings: &'static [stepwell_catalog::EmbeddingFace],
     google: Option<GoogleCloud>,
     /// The faces to every model, where no path names one.
-    faces: Option<Arc<[Face]>>,
+    faces: Option<Arc<Faces>>,
     /// Headers that a call can bring itself.
     pub(crate) forwarded: Vec<Forwarded>,
     pub(crate) passing: Passing,
@@ -193,6 +234,7 @@ impl Provider {
         let timeouts = settings.timeouts;
         let mut provider = Self {
             known: settings.faces.clone(),
+            embeddings: kind.embeddings,
             credential: credential(settings)?,
             google: settings.google.clone(),
             headers,
@@ -211,14 +253,15 @@ impl Provider {
         };
         let is_the_same =
             |face: &stepwell_catalog::Face| !face.chat_path.contains("{model") && face.models.is_empty();
-        if provider.known.iter().all(is_the_same) {
+        let mut embedding_paths = provider.embeddings.iter().map(|face| face.path);
+        if provider.known.iter().all(is_the_same) && !embedding_paths.any(|path| path.contains(MODEL)) {
             provider.faces = Some(provider.faces_at("", "", "")?);
         }
         Ok(provider)
     }
 
     /// The faces to a model.
-    fn faces(&self, model: &str) -> Result<Arc<[Face]>, String> {
+    fn faces(&self, model: &str) -> Result<Arc<Faces>, String> {
         if let Some(faces) = &self.faces {
             return Ok(Arc::clone(faces));
         }
@@ -226,7 +269,7 @@ impl Provider {
     }
 
     /// The faces to a model, whose name stands in their paths as `in_path`, or as `segment` where it is one segment.
-    fn faces_at(&self, model: &str, in_path: &str, segment: &str) -> Result<Arc<[Face]>, String> {
+    fn faces_at(&self, model: &str, in_path: &str, segment: &str) -> Result<Arc<Faces>, String> {
         let template = |path: &str| {
             let mut path = path.replace(MODEL, in_path).replace(SEGMENT, segment);
             if let Some(google) = &self.google {
@@ -246,12 +289,18 @@ impl Provider {
         let serves = |face: &&stepwell_catalog::Face| {
             face.models.is_empty() || face.models.iter().any(|start| model.starts_with(start))
         };
-        let faces: Arc<[Face]> =
+        let ready_to_embed = |face: &stepwell_catalog::EmbeddingFace| {
+            let template = template(face.path)?;
+            Ok(EmbeddingFace { format: face.format, quirks: face.quirks, template })
+        };
+        let dialects: Vec<Face> =
             self.known.iter().filter(serves).map(ready).collect::<Result<_, String>>()?;
-        if faces.is_empty() {
+        let embeddings: Vec<EmbeddingFace> =
+            self.embeddings.iter().map(ready_to_embed).collect::<Result<_, String>>()?;
+        if dialects.is_empty() && embeddings.is_empty() {
             return Err("it serves no model of such a name".to_owned());
         }
-        Ok(faces)
+        Ok(Arc::new(Faces { dialects, embeddings }))
     }
 }
 

@@ -19,8 +19,8 @@ use crate::head::{error_response, html, identify, json_type, rate_limit_headers,
 use crate::json::Json;
 use crate::knobs::{self, Knobs};
 use crate::openai::responses::{self, settings::Settings};
-use crate::options::ModelOptions;
-use crate::oracle::{Ended, id_text};
+use crate::options::{ModelOptions, Timing};
+use crate::oracle::{Ended, Tokens, id_text};
 use crate::prompt_cache::Cached;
 use crate::reply::{Events, Reply};
 use crate::socket::{HangUp, Line};
@@ -89,6 +89,9 @@ pub(crate) fn call(call: &Call<'_>, bytes: &[u8]) -> Answer {
             return call.fail(account, &Failure::new(call.dialect, 400, message));
         }
     };
+    if call.endpoint == Endpoint::Embeddings {
+        return call.embed(account, &json);
+    }
     match (call.dialect, call.endpoint) {
         (Dialect::OpenaiChat, _) => match openai::request::read(&json, &call.state.models) {
             Ok(request) => {
@@ -103,8 +106,8 @@ pub(crate) fn call(call: &Call<'_>, bytes: &[u8]) -> Answer {
         (Dialect::OpenaiResponses, endpoint) => {
             let (models, boot) = (&call.state.models, call.state.boot);
             let request = match endpoint {
-                Endpoint::Chat => responses::request::read(&json, models, boot),
                 Endpoint::CountTokens => responses::request::read_count(&json, models, boot),
+                _ => responses::request::read(&json, models, boot),
             };
             match request {
                 Ok(request) => {
@@ -116,8 +119,8 @@ pub(crate) fn call(call: &Call<'_>, bytes: &[u8]) -> Answer {
         (Dialect::Anthropic, endpoint) => {
             let version = call.version().unwrap_or(Version::V2023);
             let ask = match endpoint {
-                Endpoint::Chat => anthropic::request::read(&json, &call.state.models, version),
                 Endpoint::CountTokens => anthropic::request::read_count(&json, &call.state.models, version),
+                _ => anthropic::request::read(&json, &call.state.models, version),
             };
             match ask {
                 Ok(ask) => call.serve(account, &ask, &ReplyForm::Anthropic),
@@ -218,12 +221,12 @@ impl Call<'_> {
         Version::read(self.headers.get("anthropic-version")?.as_bytes())
     }
 
-    fn refuse(&self, account: Account, invalid: &Invalid) -> Answer {
+    pub(crate) fn refuse(&self, account: Account, invalid: &Invalid) -> Answer {
         self.fail(account, &Failure::invalid(self.dialect, invalid))
     }
 
     /// Answers with an error, which is not billed.
-    fn fail(&self, mut account: Account, failure: &Failure) -> Answer {
+    pub(crate) fn fail(&self, mut account: Account, failure: &Failure) -> Answer {
         account.note(|row| row.status = failure.status());
         let response = self.error(failure, self.id);
         Answer {
@@ -263,10 +266,14 @@ impl Call<'_> {
         if let Err(invalid) = fits(ask, model, self.dialect) {
             return self.refuse(account, &invalid);
         }
-        let fault = knobs.fault.clone();
-        let fault = fault
-            .or_else(|| self.state.faults.next(&model.name))
-            .or_else(|| self.state.options.fault.clone());
+        if model.embeds() {
+            let message = format!(
+                "{} is not a chat model and thus not supported here. Did you mean to embed?",
+                model.name
+            );
+            return self.refuse(account, &Path::ROOT.key("model").rule(message));
+        }
+        let fault = self.fault(knobs.fault.clone(), &model.name);
         account.note(|row| row.fault = fault.as_ref().map(Fault::name));
         let wait = fault.as_ref().map_or(Duration::ZERO, Fault::head_delay);
         let account = match self.before_reply(account, fault.as_ref(), ask.stream) {
@@ -287,6 +294,11 @@ impl Call<'_> {
         self.reply(account, &Made { ask, knobs: &knobs, model, reply: &reply, form, fault, wait })
     }
 
+    /// What goes wrong: what the request itself names, else the script, else the options.
+    pub(crate) fn fault(&self, named: Option<Fault>, model: &str) -> Option<Fault> {
+        named.or_else(|| self.state.faults.next(model)).or_else(|| self.state.options.fault.clone())
+    }
+
     fn cached(&self, ask: &Ask<'_, '_>) -> Cached {
         let least = self.state.options.cache_min_tokens;
         match self.dialect {
@@ -302,7 +314,7 @@ impl Call<'_> {
     }
 
     /// Faults that keep a reply from being made.
-    fn before_reply(
+    pub(crate) fn before_reply(
         &self,
         mut account: Account,
         fault: Option<&Fault>,
@@ -385,7 +397,8 @@ impl Call<'_> {
             ReplyForm::Ollama => ollama::reply::write(&self.ollama_head(made.model), made.reply),
             ReplyForm::BedrockConverse => bedrock::reply::write(made.reply),
         };
-        self.whole(account, made, body)
+        let sent = Sent { tokens, timing: made.knobs.timing, fault: made.fault.as_ref(), wait: made.wait };
+        self.whole(account, sent, body)
     }
 
     fn openai_head<'h>(&self, id: &'h str, model: &'h ModelOptions) -> openai::reply::Head<'h> {
@@ -450,6 +463,19 @@ pub(crate) struct Made<'m> {
     pub(crate) form: &'m ReplyForm,
     /// What goes wrong.
     pub(crate) fault: Option<Fault>,
+    /// How much later the head comes.
+    pub(crate) wait: Duration,
+}
+
+/// What decides how a whole reply is handed over.
+#[derive(Clone, Copy)]
+pub(crate) struct Sent<'m> {
+    /// What it took.
+    pub(crate) tokens: Tokens,
+    /// How fast it comes.
+    pub(crate) timing: Timing,
+    /// What goes wrong.
+    pub(crate) fault: Option<&'m Fault>,
     /// How much later the head comes.
     pub(crate) wait: Duration,
 }

@@ -8,7 +8,7 @@ use http::header::{CACHE_CONTROL, CONTENT_LENGTH};
 use stepwell_types::Dialect;
 use tokio::time::Instant;
 
-use crate::answer::{Answer, Call, Deed, Made, ReplyForm};
+use crate::answer::{Answer, Call, Deed, Made, ReplyForm, Sent};
 use crate::body::{Pace, Progress, ReplyBody, Script, Stall, Tail};
 use crate::gemini::address::{Form, form};
 use crate::head::{json_type, request_id};
@@ -21,19 +21,18 @@ use crate::{Fault, anthropic, bedrock, cohere, gemini, ollama, openai};
 
 impl Call<'_> {
     /// A reply that is not streamed, whole or broken.
-    pub(crate) fn whole(&self, mut account: Account, made: &Made<'_>, mut body: Vec<u8>) -> Answer {
-        let tokens = made.reply.tokens;
-        let timing = made.knobs.timing;
+    pub(crate) fn whole(&self, mut account: Account, sent: Sent<'_>, mut body: Vec<u8>) -> Answer {
+        let Sent { tokens, timing, fault, wait } = sent;
         let pace = timing.pace();
         let generating = timing.ttft + pace.saturating_mul(tokens.output.saturating_sub(1));
-        let wait = made.wait + generating;
+        let ttft = wait + timing.ttft;
+        let wait = wait + generating;
         if wait > Duration::ZERO {
-            let ttft = made.wait + timing.ttft;
             account.generating(Generating { from: Instant::now(), ttft, pace, total: tokens.output });
         }
         let half = body.len() / 2;
         let length = body.len();
-        let (kept, stall, tail) = match &made.fault {
+        let (kept, stall, tail) = match fault {
             Some(Fault::Cut(_) | Fault::Truncate(_)) => (half, None, Tail::HangUp(HangUp::Close)),
             Some(Fault::ResetAfterHeaders) => (0, None, Tail::HangUp(HangUp::Reset)),
             Some(Fault::Eof(_)) => (half, None, Tail::Proper(Ended::CutByFault)),
@@ -57,7 +56,7 @@ impl Call<'_> {
         let script = self.script(Bytes::from(body), marks, tail, Script::UNMETERED);
         let script = Script { stall, account: Some(account), ..script };
         let mut response = self.head(200, json_type(self.dialect), ReplyBody::Script(Box::new(script)));
-        if matches!(made.fault, Some(Fault::Truncate(_) | Fault::ResetAfterHeaders)) {
+        if matches!(fault, Some(Fault::Truncate(_) | Fault::ResetAfterHeaders)) {
             response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length + 1));
         }
         Answer { wait, deed: Deed::Respond(Box::new(response), None) }

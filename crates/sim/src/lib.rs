@@ -18,7 +18,7 @@
 //! A tool that the last user text names is called, several at once if it names several; results of tools are quoted.
 //! OpenAI's dialects are at `/v1/chat/completions` and `/v1/responses`, Anthropic's at `/v1/messages`, Gemini's under
 //! `/v1beta/models` and `/v1/models`, Cohere's at `/v2/chat`, Bedrock's under `/model`, Ollama's at `/api/chat`, which needs no
-//! key.
+//! key. Vectors come at `/v1/embeddings` and from Gemini's `embedContent` and `batchEmbedContents`, of the model `embed` alone.
 //! Any key is taken but one that begins with `sk-bad`. The endpoints under `/sim` need none: `GET /sim` (models, prices),
 //! `GET|DELETE /sim/oracle`, `GET|POST|DELETE /sim/faults`, `POST /sim/refuse?ms=N`.
 //!
@@ -41,6 +41,7 @@ mod check;
 mod cohere;
 mod control;
 mod delivery;
+mod embed;
 mod error;
 mod failure;
 mod faults;

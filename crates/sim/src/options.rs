@@ -37,6 +37,9 @@ impl Prices {
         cache_write_1h: 6_000_000_000,
         output: 15_000_000_000,
     };
+    /// The default prices of `embed`: 0.02 USD per million tokens of input.
+    pub const EMBED: Self =
+        Self { input: 20_000_000, cache_read: 0, cache_write_5m: 0, cache_write_1h: 0, output: 0 };
 }
 
 /// One simulated model.
@@ -48,7 +51,7 @@ pub struct ModelOptions {
     pub prices: Prices,
     /// The most input tokens it takes.
     pub context_tokens: u32,
-    /// The most output tokens it makes, and what a request without a limit gets at most.
+    /// The most output tokens it makes, and what a request without a limit gets at most. A model that makes none embeds.
     pub max_output_tokens: u32,
 }
 
@@ -71,6 +74,16 @@ impl ModelOptions {
             context_tokens: 1_000_000,
             max_output_tokens: 65_536,
         }
+    }
+
+    /// `embed`: vectors for inputs of up to 8,192 tokens, at [`Prices::EMBED`].
+    pub fn embed() -> Self {
+        Self { name: "embed".to_owned(), prices: Prices::EMBED, context_tokens: 8_192, max_output_tokens: 0 }
+    }
+
+    /// Whether it makes vectors, and no replies.
+    pub(crate) const fn embeds(&self) -> bool {
+        self.max_output_tokens == 0
     }
 }
 
@@ -107,7 +120,7 @@ impl Timing {
 /// What a simulator serves.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SimOptions {
-    /// The models; default `small` and `large`.
+    /// The models; default `small`, `large` and `embed`.
     pub models: Vec<ModelOptions>,
     /// How fast and how much; default at once, 24 to 55 tokens.
     pub timing: Timing,
@@ -134,7 +147,7 @@ pub struct SimOptions {
 impl Default for SimOptions {
     fn default() -> Self {
         Self {
-            models: vec![ModelOptions::small(), ModelOptions::large()],
+            models: vec![ModelOptions::small(), ModelOptions::large(), ModelOptions::embed()],
             timing: Timing::default(),
             fault: None,
             oracle: true,
@@ -168,8 +181,8 @@ impl SimOptions {
             if self.models.iter().take(index).any(|earlier| earlier.name == *name) {
                 return Err(Error::Options(format!("model {name} is listed twice")));
             }
-            if model.max_output_tokens == 0 || model.context_tokens == 0 {
-                return Err(Error::Options(format!("model {name} takes or makes no tokens")));
+            if model.context_tokens == 0 {
+                return Err(Error::Options(format!("model {name} takes no tokens")));
             }
         }
         if self.max_connections == 0 || self.oracle_entries == 0 {

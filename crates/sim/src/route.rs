@@ -72,6 +72,7 @@ fn endpoint(method: &Method, path: &str) -> Option<Endpoint> {
             Some(Endpoint::Chat)
         }
         "/v1/messages/count_tokens" | "/v1/responses/input_tokens" => Some(Endpoint::CountTokens),
+        "/v1/embeddings" => Some(Endpoint::Embeddings),
         _ if bedrock::address::Address::read(path).is_some() => Some(Endpoint::Chat),
         _ => Address::read(path).map(|address| address.action.endpoint()),
     }
@@ -116,7 +117,8 @@ fn dialect(path: &str, headers: &HeaderMap) -> Dialect {
     } else if path.starts_with("/api/") {
         Dialect::Ollama
     } else if path.starts_with("/v1/messages")
-        || headers.contains_key("anthropic-version") && path != "/v1/chat/completions"
+        || headers.contains_key("anthropic-version")
+            && !["/v1/chat/completions", "/v1/embeddings"].contains(&path)
     {
         Dialect::Anthropic
     } else {
@@ -281,10 +283,13 @@ fn write_model(out: &mut Vec<u8>, dialect: Dialect, model: &crate::ModelOptions)
             integer(out, model.context_tokens);
             out.extend_from_slice(b",\"outputTokenLimit\":");
             integer(out, model.max_output_tokens);
-            out.extend_from_slice(
+            let methods: &[u8] = if model.embeds() {
+                b",\"supportedGenerationMethods\":[\"embedContent\",\"batchEmbedContents\"]}"
+            } else {
                 b",\"supportedGenerationMethods\":[\"generateContent\",\"countTokens\"],\"temperature\":1,\
-                \"topP\":0.95,\"topK\":64,\"maxTemperature\":2,\"thinking\":true}",
-            );
+                \"topP\":0.95,\"topK\":64,\"maxTemperature\":2,\"thinking\":true}"
+            };
+            out.extend_from_slice(methods);
         }
         // https://docs.cohere.com/reference/get-model
         Dialect::Cohere => {

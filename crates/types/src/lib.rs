@@ -4,6 +4,7 @@
 
 mod clock;
 mod code;
+mod embedding;
 mod failure;
 mod id;
 mod money;
@@ -13,6 +14,7 @@ mod usage;
 
 pub use clock::{Clock, ManualClock, Moment, SystemClock, Timestamp};
 pub use code::{Blame, Code, Retry};
+pub use embedding::{EmbeddingFormat, EmbeddingQuirks, PurposeWords};
 pub use failure::Failure;
 pub use id::{CallId, ReplicaId, Tenant};
 pub use money::{MoneyParseError, NanoUsd};

@@ -66,17 +66,20 @@ pub enum Endpoint {
     Chat,
     /// Count the input tokens of a conversation without generating.
     CountTokens,
+    /// Turn inputs into vectors.
+    Embeddings,
 }
 
 impl Endpoint {
     /// Every endpoint, in the order of their declaration.
-    pub const ALL: [Self; 2] = [Self::Chat, Self::CountTokens];
+    pub const ALL: [Self; 3] = [Self::Chat, Self::CountTokens, Self::Embeddings];
 
     /// Its name in metrics and records.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Chat => "chat",
             Self::CountTokens => "count_tokens",
+            Self::Embeddings => "embeddings",
         }
     }
 }

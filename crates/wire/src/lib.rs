@@ -6,6 +6,8 @@
 //! [`Codec`]. N dialects read into and write from one superset ([`chat::Chat`], [`chat::Reply`],
 //! [`stream::Event`]); a call whose two sides speak the same dialect never enters it: its bytes are scanned and, where
 //! they must be, spliced.
+//!
+//! Vectors have a room of their own, [`embeddings`], built alike: a superset, and a codec for each of its forms.
 
 mod anthropic;
 mod bedrock_converse;
@@ -22,6 +24,7 @@ mod pipe;
 mod tap;
 
 pub mod chat;
+pub mod embeddings;
 pub mod framing;
 pub mod json;
 pub mod stream;

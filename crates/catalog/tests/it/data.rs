@@ -35,5 +35,5 @@ fn models_that_this_issue_is_tried_with_have_prices_and_context_windows() {
         let price = book.find(provider, model).unwrap();
         assert!(price.context_window().is_some_and(|tokens| tokens >= 100_000), "{provider}/{model}");
     }
-    assert!(book.model_ids("sim").eq(["small", "large"]));
+    assert!(book.model_ids("sim").eq(["small", "large", "embed"]));
 }

@@ -21,8 +21,8 @@ fn page() -> String {
         "# Providers\n\nMade of `crates/catalog/src/kinds.rs` by its tests; do not edit. `kind` in a `[providers.NAME]` section is \
          one of these; every row can be changed there (`base_url`, `headers`, `prices`). A start without a config file takes \
          every provider whose variable is set. [adding-a-provider.md](adding-a-provider.md) says how to add one.\n\n\
-         | kind | dialect | address | key's variable | key sent as | prices | differs | documentation |\n\
-         |---|---|---|---|---|---|---|---|\n",
+         | kind | dialect | embeddings | address | key's variable | key sent as | prices | differs | documentation |\n\
+         |---|---|---|---|---|---|---|---|---|\n",
     );
     let book = PriceBook::embedded().unwrap();
     for kind in provider_kinds() {
@@ -44,9 +44,10 @@ fn page() -> String {
         };
         writeln!(
             page,
-            "| `{}` | {} | {address} | {variable} | {auth} | {prices} | {} | {docs} |",
+            "| `{}` | {} | {} | {address} | {variable} | {auth} | {prices} | {} | {docs} |",
             kind.name,
             dialects(kind),
+            embeddings(kind),
             differences(kind)
         )
         .unwrap();
@@ -61,11 +62,31 @@ fn dialects(kind: &ProviderKind) -> String {
     own.chain(further).collect::<Vec<_>>().join(" ")
 }
 
+/// The forms in which it can be asked for vectors.
+fn embeddings(kind: &ProviderKind) -> String {
+    kind.embeddings.iter().map(|face| format!("`{}`", face.format)).collect::<Vec<_>>().join(" ")
+}
+
 fn differences(kind: &ProviderKind) -> String {
     let named = [
         ("`max_tokens_only`", kind.quirks.max_tokens_only),
         ("`no_developer_role`", kind.quirks.no_developer_role),
         ("`no_stream_options`", kind.quirks.no_stream_options),
     ];
-    named.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect::<Vec<_>>().join(", ")
+    let of_vectors = kind.embeddings.first().map(|face| face.quirks).unwrap_or_default();
+    let own_of_vectors = [
+        ("`output_fields`", of_vectors.output_fields),
+        ("`embedding_type`", of_vectors.embedding_type),
+        ("`unasked_floats`", of_vectors.unasked_floats),
+        ("`floats_only`", of_vectors.floats_only),
+        ("`no_null`", of_vectors.no_null),
+        ("`texts_only`", of_vectors.texts_only),
+    ];
+    named
+        .into_iter()
+        .chain(own_of_vectors)
+        .filter(|(_, differs)| *differs)
+        .map(|(name, _)| name)
+        .collect::<Vec<_>>()
+        .join(", ")
 }

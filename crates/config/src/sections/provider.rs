@@ -238,7 +238,11 @@ fn read_faces(kind: &ProviderKind, section: &Section<'_, '_>, report: &mut Repor
                     span,
                     format!("kind \"{}\" does not speak the dialect {}", kind.name, quoted(name)),
                 )
-                .hint(format!("it can speak {}", known.join(", ")));
+                .hint(if known.is_empty() {
+                    "it only embeds: leave `dialects` out".to_owned()
+                } else {
+                    format!("it can speak {}", known.join(", "))
+                });
             continue;
         };
         if faces.contains(&face) {

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use stepwell_config::ServerSettings;
 use stepwell_http1::{Broken, Headers, RequestHead};
 use stepwell_types::{Code, Dialect, Endpoint, Failure};
+use stepwell_wire::embeddings::{self, Encoding};
 use stepwell_wire::{Asked, Codec, Head, codec, json};
 use tokio::time::{Instant, timeout_at};
 
@@ -23,6 +24,15 @@ pub(crate) struct Call {
     pub(crate) headers: Headers,
     pub(crate) body: Bytes,
     pub(crate) head: Head,
+    /// What else there is to a call for embeddings.
+    pub(crate) embeds: Option<Embeds>,
+}
+
+/// How a call for embeddings is to be read and answered.
+pub(crate) struct Embeds {
+    pub(crate) codec: &'static dyn embeddings::Codec,
+    /// How the vectors are to be written.
+    pub(crate) encoding: Encoding,
 }
 
 /// Reads the body within its bounds, and what the gateway must know of it.
@@ -38,10 +48,17 @@ pub(crate) async fn call(
     open.record.request_bytes = body.len() as u64;
     json::check_depth(&body, limits.json_depth)?;
     let codec = codec(door.dialect);
-    let head = codec.head(&body, &Asked { model: door.model.as_deref(), stream: door.stream })?;
+    let asked = Asked { model: door.model.as_deref(), stream: door.stream };
+    let (head, embeds) = if let Some(format) = door.format {
+        let codec = embeddings::codec(format);
+        let (head, encoding) = codec.head(&body, &asked)?;
+        (head, Some(Embeds { codec, encoding }))
+    } else {
+        (codec.head(&body, &asked)?, None)
+    };
     open.record.requested_model = head.model.clone();
     open.record.streamed = head.stream;
-    Ok(Call { endpoint: door.endpoint, dialect: door.dialect, codec, headers, body, head })
+    Ok(Call { endpoint: door.endpoint, dialect: door.dialect, codec, headers, body, head, embeds })
 }
 
 async fn read(mut incoming: impl RequestBody, limits: &ServerSettings) -> Result<Bytes, Failure> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use stepwell_types::Failure;
+use stepwell_types::{Endpoint, Failure};
 use tokio::time::Instant;
 
 use crate::open_call::OpenCall;
@@ -30,6 +30,19 @@ pub(crate) fn targets(
     open: &mut OpenCall,
 ) -> Result<Plan, Failure> {
     let resolution = snapshot.resolve(&call.head.model)?;
+    // Targets that cannot serve the endpoint are passed over, unless there are no others: then the first says why.
+    if !resolution.targets.iter().any(|target| target.serves(call.endpoint))
+        && let Some(target) = resolution.targets.first()
+    {
+        match (call.endpoint, call.embeds.as_ref()) {
+            (Endpoint::Embeddings, Some(embeds)) => {
+                target.embedding_face(embeds.codec.format())?;
+            }
+            _ => {
+                target.face(call.dialect)?;
+            }
+        }
+    }
     open.record.route = resolution.route.as_ref().map(|route| Arc::clone(&route.name));
     let of_route = resolution.route.as_ref().and_then(|route| route.timeout);
     let of_provider = resolution.targets.iter().map(|target| target.provider.total).max();

@@ -1,10 +1,10 @@
 //! settle: the call's final is written, then its reply may go.
 
 use stepwell_http1::server::Response;
-use stepwell_types::{Code, Dialect, Outcome, Stage};
-use stepwell_wire::codec;
+use stepwell_types::{Code, Outcome, Stage};
 
 use crate::answer::{Answer, Refusal, ReplyBody, events, json};
+use crate::door::Tongue;
 use crate::headers;
 use crate::open_call::OpenCall;
 use crate::relay::Relay;
@@ -45,14 +45,14 @@ pub(crate) async fn answered(answer: Answer, mut open: Box<OpenCall>) -> Respons
 pub(crate) async fn refused(
     refusal: Refusal,
     mut open: Box<OpenCall>,
-    dialect: Dialect,
+    tongue: Tongue,
 ) -> Response<ReplyBody> {
     let Refusal { failure, upstream } = refusal;
     if let Some(detail) = &failure.detail {
         tracing::warn!(call_id = %open.id(), code = %failure.code, detail, "call failed");
     }
     let verbatim = upstream.as_ref().and_then(|upstream| upstream.verbatim.clone());
-    let body = verbatim.unwrap_or_else(|| codec(dialect).write_error(&failure, Some(open.id())).into());
+    let body = verbatim.unwrap_or_else(|| tongue.write_error(&failure, Some(open.id())).into());
     open.record.reply_bytes = body.len() as u64;
     let outcome = if failure.code == Code::ClientClosed { Outcome::Cancelled } else { Outcome::Failed };
     open.close(outcome, Some(failure.code), failure.status).await;

@@ -200,9 +200,12 @@ async fn foreign_pages_and_foreign_names_are_turned_away() {
 #[tokio::test]
 async fn an_unknown_path_or_method_is_told_what_there_is() {
     let (_sim, stepwell) = start("").await;
-    for (method, path) in
-        [("GET", "/"), ("POST", "/v1/embeddings"), ("GET", "/v1/chat"), ("POST", "/v1/chat/completions/")]
-    {
+    for (method, path) in [
+        ("GET", "/"),
+        ("POST", "/v1/images/generations"),
+        ("GET", "/v1/chat"),
+        ("POST", "/v1/chat/completions/"),
+    ] {
         let reply = send(stepwell.api, method, path, &[("content-type", "application/json")], "{}").await;
         assert_eq!((reply.status, reply.code().as_str()), (404, "not_found"), "{method} {path}");
         names_no_call(&reply);

@@ -17,6 +17,8 @@ mod crash;
 #[cfg(test)]
 mod drain;
 #[cfg(test)]
+mod embeddings;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod faults_failover;

@@ -35,6 +35,10 @@ pub(crate) enum Action {
     Stream,
     /// `countTokens`
     Count,
+    /// `embedContent`
+    Embed,
+    /// `batchEmbedContents`
+    BatchEmbed,
 }
 
 impl Action {
@@ -43,6 +47,7 @@ impl Action {
         match self {
             Self::Generate | Self::Stream => Endpoint::Chat,
             Self::Count => Endpoint::CountTokens,
+            Self::Embed | Self::BatchEmbed => Endpoint::Embeddings,
         }
     }
 
@@ -52,6 +57,8 @@ impl Action {
             Self::Generate => "generateContent",
             Self::Stream => "streamGenerateContent",
             Self::Count => "countTokens",
+            Self::Embed => "embedContent",
+            Self::BatchEmbed => "batchEmbedContents",
         }
     }
 }
@@ -78,7 +85,7 @@ impl<'p> Address<'p> {
     /// Reads a path.
     pub(crate) fn read(path: &'p str) -> Option<Self> {
         let (model, action) = behind_models(path)?.strip_prefix('/')?.rsplit_once(':')?;
-        let all = [Action::Generate, Action::Stream, Action::Count];
+        let all = [Action::Generate, Action::Stream, Action::Count, Action::Embed, Action::BatchEmbed];
         let action = all.into_iter().find(|known| known.name() == action)?;
         Some(Self { model, action })
     }

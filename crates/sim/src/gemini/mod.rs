@@ -4,6 +4,7 @@
 
 pub(crate) mod address;
 mod contents;
+pub(crate) mod embed;
 pub(crate) mod error;
 mod fields;
 mod parts;

@@ -317,7 +317,11 @@ async fn models_are_listed_in_the_vendors_shape() {
     let key = [("x-goog-api-key", "k")];
     let get = async |path: &str| server.send("GET", path, &key, "").await.unwrap();
     let list = get("/v1beta/models").await.json();
-    assert_eq!(list["models"].as_array().unwrap().len(), 2);
+    assert_eq!(list["models"].as_array().unwrap().len(), 3);
+    assert_eq!(
+        list["models"][2]["supportedGenerationMethods"],
+        json!(["embedContent", "batchEmbedContents"])
+    );
     let one = get("/v1beta/models/small").await.json();
     assert_eq!(one, list["models"][0]);
     assert_eq!((&one["name"], &one["inputTokenLimit"]), (&json!("models/small"), &json!(128_000)));

@@ -9,6 +9,8 @@ mod client;
 #[cfg(test)]
 mod cohere;
 #[cfg(test)]
+mod embeddings;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod gemini;

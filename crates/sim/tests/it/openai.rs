@@ -263,7 +263,7 @@ async fn models_are_listed_and_found_in_either_dialect() {
     assert_eq!(list["data"][1]["type"], "model");
     assert_eq!(
         (&list["first_id"], &list["last_id"], &list["has_more"]),
-        (&json!("small"), &json!("large"), &json!(false))
+        (&json!("small"), &json!("embed"), &json!(false))
     );
     let one = server.send("GET", "/v1/models/sim/large", &[key], "").await.unwrap().json();
     assert_eq!(one["id"], "large");

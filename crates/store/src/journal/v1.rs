@@ -381,6 +381,7 @@ const fn endpoint_byte(endpoint: Endpoint) -> u8 {
     match endpoint {
         Endpoint::Chat => 0,
         Endpoint::CountTokens => 1,
+        Endpoint::Embeddings => 2,
     }
 }
 

@@ -113,6 +113,11 @@ impl<'a> Scanner<'a> {
         (self.at > start && !has_leading_zero && !goes_on).then_some(number)
     }
 
+    /// Whether a string comes next.
+    pub(crate) fn is_at_string(&mut self) -> bool {
+        self.peek() == Some(b'"')
+    }
+
     /// Passes over any value.
     pub(crate) fn skip(&mut self) -> Option<()> {
         match self.peek()? {

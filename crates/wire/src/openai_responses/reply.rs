@@ -70,15 +70,15 @@ fn ended(
 }
 
 impl Envelope<'_> {
-    /// Whether it calls a function.
-    fn calls(&self) -> bool {
-        let mut kinds = self.output.iter().flatten().filter_map(|item| item.kind.as_ref());
-        kinds.any(|kind| kind.0 == "function_call")
+    /// How many functions it calls.
+    pub(super) fn calls(&self) -> usize {
+        let kinds = self.output.iter().flatten().filter_map(|item| item.kind.as_ref());
+        kinds.filter(|kind| kind.0 == "function_call").count()
     }
 
     /// What the record needs.
     pub(super) fn facts(&self) -> Result<ReplyFacts, Error> {
-        let finish = ended(self.status.as_ref(), self.incomplete.as_ref(), self.error, self.calls())?;
+        let finish = ended(self.status.as_ref(), self.incomplete.as_ref(), self.error, self.calls() > 0)?;
         let text = |text: &Option<Text<'_>>| text.as_ref().map(|text| (&*text.0).into());
         Ok(ReplyFacts {
             id: text(&self.id),

@@ -3,7 +3,7 @@
 //! Nearly all of them are deltas, known by the type that their data begins with: one that says more of the reply commits it
 //! and passes. Those that begin, end or break a response are parsed.
 
-use super::stream::{Data, problem, quick_kind};
+use super::stream::{Data, kind_of, problem};
 use crate::framing::Frame;
 use crate::json::read_frame;
 use crate::openai::error;
@@ -72,17 +72,12 @@ impl Watch for Eye {
         if !is_object(frame.data) {
             return Err(Fault::Invalid("an event of the stream is no object".to_owned()));
         }
-        if let Some(kind) = quick_kind(frame.data) {
-            return self.by_kind(kind, frame);
-        }
-        let data: Data<'_> = read_frame(frame.data)?;
-        match (data.kind, data.error) {
-            (Some(kind), _) => self.by_kind(&kind.0, frame),
-            (None, Some(problem)) => {
+        match kind_of(frame.data)? {
+            Ok(kind) => self.by_kind(&kind, frame),
+            Err(problem) => {
                 self.facts.error = Some(error::read_event(problem));
                 Ok(Verdict::Stop)
             }
-            (None, None) => Err(Fault::Invalid("an event of the stream has no type".to_owned())),
         }
     }
 

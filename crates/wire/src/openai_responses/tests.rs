@@ -60,6 +60,72 @@ fn what_is_said_only_at_the_end_is_said_once() {
 }
 
 #[test]
+fn what_comes_only_as_whole_items_is_said() {
+    let events = stream(&[
+        CREATED,
+        r#"data: {"type":"response.output_item.done","output_index":0,"item":{"type":"reasoning","summary":[{"type":"summary_text","text":"thought"}]}}"#,
+        r#"data: {"type":"response.output_item.done","output_index":1,"item":{"type":"message","role":"assistant","content":[{"type":"output_text","text":"found"}]}}"#,
+        r#"data: {"type":"response.output_item.done","output_index":2,"item":{"type":"function_call","call_id":"c1","name":"f","arguments":"{\"a\":1}"}}"#,
+        COMPLETED,
+    ]);
+    let (result, facts, chat) = as_chat(&events);
+    result.unwrap();
+    assert_eq!(facts.finish, Some(Finish::ToolCalls));
+    for text in [r#""reasoning_content":"thought""#, r#""content":"found""#, r#""name":"f""#, r#"{\"a\":1}"#]
+    {
+        assert_eq!(chat.matches(text).count(), 1, "{text} in {chat}");
+    }
+    let unmade = COMPLETED.replace(r#""output":[]"#, r#""output":[{"type":"function_call"}]"#);
+    let (result, facts, _) = as_chat(&stream(&[CREATED, &unmade]));
+    assert!(
+        matches!(result, Err(Fault::Invalid(_))) && !facts.terminal,
+        "a call that was never made is no end"
+    );
+}
+
+#[test]
+fn a_call_never_gets_the_arguments_of_another() {
+    let added = |item: u32, name: &str| {
+        format!(
+            r#"data: {{"type":"response.output_item.added","output_index":{item},"item":{{"type":"function_call","call_id":"c{item}","name":"{name}","arguments":""}}}}"#
+        )
+    };
+    let done = |item: u32, arguments: &str| {
+        format!(
+            r#"data: {{"type":"response.function_call_arguments.done","output_index":{item},"arguments":"{arguments}"}}"#
+        )
+    };
+    let late = [CREATED, &added(0, "f"), &added(1, "g"), &done(0, r#"{\"first\":1}"#), COMPLETED];
+    let (result, facts, chat) = as_chat(&stream(&late));
+    assert!(matches!(result, Err(Fault::Invalid(_))) && !facts.terminal, "{chat}");
+    assert!(!chat.contains("first"), "{chat}");
+    // What was said already may be said again, late.
+    let again = [
+        CREATED,
+        &added(0, "f"),
+        &done(0, r#"{\"a\":1}"#),
+        &added(1, "g"),
+        &done(0, r#"{\"a\":1}"#),
+        &done(1, "{}"),
+    ];
+    let (result, _, chat) = as_chat(&stream(&again));
+    result.unwrap();
+    assert_eq!(chat.matches(r#"{\"a\":1}"#).count(), 1, "{chat}");
+}
+
+#[test]
+fn events_that_nobody_acts_on_may_have_fields_of_any_type() {
+    let odd = r#"data: {"type":"response.shell_call_output_content.delta","output_index":0,"delta":{"stdout":"a"}}"#;
+    let other_order = r#"data: {"delta":{"stdout":"a"},"type":"response.shell_call_output_content.delta"}"#;
+    for event in [odd, other_order] {
+        let events = stream(&[CREATED, event, COMPLETED]);
+        let (result, facts, _) = as_chat(&events);
+        assert!(result.is_ok() && facts.terminal, "{result:?}");
+        assert!(tapped(&events).0.terminal);
+    }
+}
+
+#[test]
 fn a_stream_that_goes_back_or_names_no_call_is_broken() {
     let call = r#"data: {"type":"response.output_item.added","output_index":1,"item":{"type":"function_call","call_id":"c1","name":"f"}}"#;
     let back = r#"data: {"type":"response.output_text.delta","output_index":0,"delta":"a"}"#;

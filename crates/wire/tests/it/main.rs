@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what fails here fails the test")]
 
 mod bypass;
+mod embeddings;
 mod fixtures;
 mod fuzz;
 mod golden;

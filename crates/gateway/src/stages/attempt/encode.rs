@@ -53,15 +53,41 @@ pub(crate) fn request<'a>(
         return Err(Failure::new(Code::InternalError, "the request could not be kept for translation"));
     };
     let written = codec(face.dialect).write_request(chat, &edits, quirks)?;
-    if route.is_some_and(|route| route.strict) && !written.losses.is_empty() {
-        let message = format!(
-            "the route is strict, and these fields cannot be said to {}: {}. Remove them, or set strict = false",
-            target.name,
-            written.losses.paths().join(", ")
-        );
-        return Err(Failure::new(Code::LossyTranslation, message));
-    }
+    refuse_losses(route, target, &written.losses)?;
     Ok(Encoded { body: Bytes::from(written.body), losses: written.losses, same: false })
+}
+
+/// Refuses what a strict route does not let go.
+pub(crate) fn refuse_losses(
+    route: Option<&RouteSettings>,
+    target: &Target,
+    losses: &Losses,
+) -> Result<(), Failure> {
+    if losses.is_empty() || !route.is_some_and(|route| route.strict) {
+        return Ok(());
+    }
+    let message = format!(
+        "the route is strict, and these fields cannot be said to {}: {}. Remove them, or set strict = false",
+        target.name,
+        losses.paths().join(", ")
+    );
+    Err(Failure::new(Code::LossyTranslation, message))
+}
+
+/// The most that an attempt without any output can cost, and what its usage probably is should the provider never say.
+pub(crate) fn bound_of_input(
+    asked: &[u8],
+    target: &Target,
+    body: usize,
+    at: Timestamp,
+) -> (Option<NanoUsd>, Usage) {
+    let body = body as u64;
+    let probable = Usage { input_tokens: estimate::input_tokens(body), ..Usage::default() };
+    let Some(price) = &target.price else { return (None, probable) };
+    let images = memmem::find_iter(asked, b"\"image\"").count() as u64;
+    let by_reference = by_reference(asked, price.context_window());
+    let by_reference = by_reference.saturating_add(images.saturating_mul(estimate::REFERENCE_TOKENS));
+    (price.bound(body.saturating_add(by_reference), 0, at), probable)
 }
 
 /// The most the attempt can cost, and what its usage probably is should the provider never say.

@@ -4,6 +4,7 @@
 //! reply is committed every failure can, because nothing of it has been sent.
 
 mod count;
+mod embed;
 mod encode;
 mod refused;
 mod stream;
@@ -17,7 +18,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use stepwell_http1::Headers;
 use stepwell_http1::client::{Request, Template};
 use stepwell_policy::{Next, after};
-use stepwell_types::{Code, Endpoint, Failure, Outcome, Usage};
+use stepwell_types::{Code, Dialect, Endpoint, Failure, NanoUsd, Outcome, Usage};
 use stepwell_upstream::{Error, Exchange, Upstream};
 use stepwell_wire::Fault;
 use stepwell_wire::chat::Chat;
@@ -43,16 +44,16 @@ pub(crate) async fn run(
     open: &mut OpenCall,
 ) -> Result<Answer, Refusal> {
     open.hold(admitted.permit);
-    let targets = &plan.resolution.targets;
+    let mut targets = plan.resolution.targets.iter().filter(|target| target.serves(call.endpoint));
     let mut parsed = None;
     let mut attempt = 0;
-    for (index, target) in targets.iter().enumerate() {
+    while let Some(target) = targets.next() {
         attempt += 1;
         let refusal = match try_target(target, plan, call, &mut parsed, upstream, open).await {
             Ok(answer) => return Ok(answer),
             Err(refusal) => refusal,
         };
-        if after(refusal.failure.code, attempt, targets.len() - index - 1) == Next::Stop {
+        if after(refusal.failure.code, attempt, targets.clone().count()) == Next::Stop {
             return Err(refusal);
         }
         tracing::info!(
@@ -61,6 +62,18 @@ pub(crate) async fn run(
         );
     }
     Err(Failure::new(Code::InternalError, "the route has no targets").into())
+}
+
+/// An attempt that is ready to be sent.
+struct Ready<'t> {
+    template: &'t Template,
+    /// The dialect that the target is spoken to in.
+    dialect: Dialect,
+    encoded: Encoded,
+    /// The most it can cost.
+    bound: Option<NanoUsd>,
+    /// What it probably uses.
+    probable: Usage,
 }
 
 async fn try_target<'a>(
@@ -72,24 +85,50 @@ async fn try_target<'a>(
     open: &mut OpenCall,
 ) -> Result<Answer, Refusal> {
     let route = plan.resolution.route.as_ref();
+    if let Some(embeds) = &call.embeds {
+        let face = target.embedding_face(embeds.codec.format())?;
+        let (ready, inputs) = embed::ready(call, embeds, target, face, route, open.record.started)?;
+        let same = ready.encoded.same;
+        let exchange = send(ready, target, plan, call, upstream, open).await?;
+        return embed::read(exchange, embed::Expected { embeds, face, same, inputs }, target, open).await;
+    }
     let face = target.face(call.dialect)?;
     let template = match call.endpoint {
-        Endpoint::Chat if call.head.stream => &face.stream,
-        Endpoint::Chat => &face.chat,
         Endpoint::CountTokens => match &face.count_tokens {
             Some(template) if face.dialect == call.dialect => template,
             _ => return Ok(count::estimated(call, target, open)),
         },
+        _ if call.head.stream => &face.stream,
+        _ => &face.chat,
     };
     let encoded = encode::request(call, target, face, route, parsed)?;
+    let (bound, probable) = match call.endpoint {
+        Endpoint::CountTokens => (Some(NanoUsd::ZERO), Usage::default()),
+        _ => encode::worst_case(call, target, route, encoded.body.len(), open.record.started),
+    };
+    let ready = Ready { template, dialect: face.dialect, encoded, bound, probable };
+    let exchange = send(ready, target, plan, call, upstream, open).await?;
+    match call.endpoint {
+        Endpoint::CountTokens => count::passed(exchange, target, open).await,
+        _ if call.head.stream => stream::commit(exchange, call, target, face, open).await,
+        _ => whole::read(exchange, call, target, face, open).await,
+    }
+}
+
+/// Sends an attempt, its intent written before; gives its exchange once the head of a good reply is there.
+async fn send(
+    ready: Ready<'_>,
+    target: &Arc<Target>,
+    plan: &Plan,
+    call: &Call,
+    upstream: &Arc<Upstream>,
+    open: &mut OpenCall,
+) -> Result<Exchange, Refusal> {
+    let Ready { template, dialect, encoded, bound, probable } = ready;
     open.record.losses.clear();
     open.note_losses("request", &encoded.losses);
-    let (bound, estimate) = match call.endpoint {
-        Endpoint::Chat => encode::worst_case(call, target, route, encoded.body.len(), open.record.started),
-        Endpoint::CountTokens => (Some(stepwell_types::NanoUsd::ZERO), Usage::default()),
-    };
     let authorization = authorization(target, upstream, plan.deadline).await?;
-    open.begin_attempt(target, face.dialect, bound, estimate).await?;
+    open.begin_attempt(target, dialect, bound, probable).await?;
     let mut request = request(call, &target.provider, template, &encoded, open);
     if let Some(authorization) = &authorization {
         request.header(AUTHORIZATION.as_str(), authorization.as_bytes());
@@ -100,13 +139,9 @@ async fn try_target<'a>(
     let status = exchange.head().status;
     open.first_byte(status.as_u16());
     if !status.is_success() {
-        return Err(refused::by_provider(exchange, call, target, face, open).await);
+        return Err(refused::by_provider(exchange, target, dialect, encoded.same, open).await);
     }
-    match call.endpoint {
-        Endpoint::CountTokens => count::passed(exchange, target, open).await,
-        Endpoint::Chat if call.head.stream => stream::commit(exchange, call, target, face, open).await,
-        Endpoint::Chat => whole::read(exchange, call, target, face, open).await,
-    }
+    Ok(exchange)
 }
 
 /// The credential of its own that a request needs, where the provider's is one that expires.

@@ -4,32 +4,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stepwell_http1::Headers;
-use stepwell_types::{Blame, Code, Failure, Outcome};
+use stepwell_types::{Blame, Code, Dialect, Failure, Outcome};
 use stepwell_upstream::Exchange;
 use stepwell_wire::codec;
 
 use crate::answer::{Refusal, Upstreams};
 use crate::open_call::{Billing, OpenCall, Seen};
-use crate::snapshot::{Face, Target};
-use crate::stages::decode::Call;
+use crate::snapshot::Target;
 
 /// The longest error body that is read.
 const LIMIT: usize = 1 << 20;
 
 /// Reads the provider's error and closes the attempt: an error status is not billed.
 ///
-/// The body passes byte for byte if the client speaks its dialect, unless the error is about our own account there:
+/// The body passes byte for byte if the client speaks the `same` form of it, unless the error is about our own account there:
 /// what a provider says of our credentials is not the client's business.
 pub(crate) async fn by_provider(
     mut exchange: Exchange,
-    call: &Call,
     target: &Arc<Target>,
-    face: &Face,
+    dialect: Dialect,
+    same: bool,
     open: &mut OpenCall,
 ) -> Refusal {
     let status = exchange.head().status.as_u16();
     let body = exchange.read_all(LIMIT).await.unwrap_or_default();
-    let error = codec(face.dialect).read_error(status, &body);
+    let error = codec(dialect).read_error(status, &body);
     open.end_attempt(Outcome::Failed, Some(error.code), Billing::Nothing, Seen::default());
     let provider = &target.name.provider;
     let is_ours = error.code.blame() == Blame::Gateway;
@@ -49,7 +48,7 @@ pub(crate) async fn by_provider(
     failure.retry_after = retry_after(&exchange.head().headers).or(error.retry_after);
     failure.detail = Some(format!("{} answered {status}", target.name));
     let has_shape = is_error && body.first() == Some(&b'{');
-    let verbatim = (face.dialect == call.dialect && !is_ours && has_shape).then_some(body);
+    let verbatim = (same && !is_ours && has_shape).then_some(body);
     let headers = exchange.take_headers();
     Refusal { failure, upstream: Some(Upstreams { target: Arc::clone(target), headers, verbatim }) }
 }

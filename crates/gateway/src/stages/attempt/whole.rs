@@ -15,7 +15,7 @@ use crate::stages::attempt::{fail, invalid};
 use crate::stages::decode::Call;
 
 /// The longest reply, in bytes.
-const LIMIT: usize = 64 << 20;
+pub(super) const LIMIT: usize = 64 << 20;
 
 /// Reads the whole reply, takes what the record needs, and closes the attempt.
 pub(crate) async fn read(

@@ -3,6 +3,8 @@
 mod reader;
 mod writer;
 
+use std::borrow::Cow;
+
 use serde_json::value::RawValue;
 use stepwell_types::{CallId, Failure};
 
@@ -17,9 +19,28 @@ pub(super) use reader::Reader;
 pub(super) use writer::Writer;
 
 object! {
-    /// The data of an event. Which fields it has is for its type to say.
+    /// What kind of event it is, and what is wrong where it is none of the dialect's.
+    pub(super) struct Kind<'a> { kind: Text<'a> = "type", error: &'a RawValue = "error" }
+    skipping all
+}
+
+/// The type of an event; what is wrong where it has none but an error.
+pub(super) fn kind_of<'a>(data: &'a str) -> Result<Result<Cow<'a, str>, &'a RawValue>, Fault> {
+    if let Some(kind) = quick_kind(data) {
+        return Ok(Ok(Cow::Borrowed(kind)));
+    }
+    let Kind { kind, error, .. } = read_frame(data)?;
+    match (kind, error) {
+        (Some(kind), _) => Ok(Ok(kind.0)),
+        (None, Some(error)) => Ok(Err(error)),
+        (None, None) => Err(Fault::Invalid("an event of the stream has no type".to_owned())),
+    }
+}
+
+object! {
+    /// The data of an event that is acted on. Which fields it has is for its type to say: that of any other may be of other
+    /// types.
     pub(super) struct Data<'a> {
-        kind: Text<'a> = "type",
         response: Envelope<'a> = "response",
         output_index: u32 = "output_index",
         content_index: u32 = "content_index",
@@ -35,9 +56,21 @@ object! {
 }
 
 /// The type of an event, where its data begins with it, as OpenAI's does.
-pub(super) fn quick_kind(data: &str) -> Option<&str> {
+fn quick_kind(data: &str) -> Option<&str> {
     let (kind, _) = data.strip_prefix("{\"type\":\"")?.split_once('"')?;
     (!kind.contains('\\')).then_some(kind)
+}
+
+impl<'a> Data<'a> {
+    /// More text of a part of an item.
+    fn of(item: u32, part: u32, text: Cow<'a, str>) -> Self {
+        Self {
+            output_index: Some(item),
+            content_index: Some(part),
+            delta: Some(Text(text)),
+            ..Self::default()
+        }
+    }
 }
 
 /// What a stream that failed says of it, in an event of its own or in the response's.
