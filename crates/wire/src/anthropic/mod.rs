@@ -25,7 +25,7 @@ use crate::stream::{StreamReader, StreamWriter};
 use crate::tap::Tap;
 use crate::{Asked, Codec, Edits, Error, Head, Listing, Pipe, Quirks, ReplyFacts, UpstreamError, Written};
 
-pub(crate) use request::{thinking, write_schema};
+pub(crate) use request::{schema, thinking, write_schema};
 
 /// The codec of Anthropic's Messages API.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,6 @@
 //! Requests: read into the superset here, written from it in `write`.
 
-mod schema;
+pub(crate) mod schema;
 pub(crate) mod thinking;
 mod write;
 

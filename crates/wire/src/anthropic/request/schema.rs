@@ -55,7 +55,7 @@ impl Shape<'_> {
 /// `schema`, which stands at `path`, as Anthropic takes it; itself if it is taken already. An object that is left open is
 /// closed, which is no loss: what fits the closed one fits the open one. A keyword that is refused is a loss, and so is
 /// leave to have properties of any name; the description still tells the model, as it does with Anthropic's own SDKs.
-pub(super) fn fitted<'s>(schema: &'s RawValue, path: &str, losses: &mut Losses) -> Cow<'s, RawValue> {
+pub(crate) fn fitted<'s>(schema: &'s RawValue, path: &str, losses: &mut Losses) -> Cow<'s, RawValue> {
     let mut out = Vec::with_capacity(schema.get().len());
     let mut fitting = Fitting { losses, changed: false };
     fitting.write(&mut out, schema, path);

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::Losses;
-use crate::anthropic::write_schema;
+use crate::anthropic::{schema, write_schema};
 use crate::bedrock_converse::fitting::{stand_in, tool_name};
 use crate::chat::{CacheMark, Chat, Part, Tool, ToolChoice};
 use crate::json::{Array, Object};
@@ -87,9 +87,13 @@ fn write_tool(tools: &mut Array<'_>, tool: &Tool<'_>, index: usize, losses: &mut
         item.object("toolSpec", |spec| {
             spec.string("name", &named(&tool.name));
             spec.string_if("description", tool.description.as_ref().filter(|text| !text.is_empty()));
-            spec.object("inputSchema", |schema| match &tool.schema {
-                Some(json) => write_schema(schema, "json", json),
-                None => schema.literal("json", NO_ARGUMENTS),
+            spec.object("inputSchema", |input| match &tool.schema {
+                Some(json) if tool.strict == Some(true) => {
+                    let path = format!("/tools/{index}/function/parameters");
+                    write_schema(input, "json", &schema::fitted(json, &path, losses));
+                }
+                Some(json) => write_schema(input, "json", json),
+                None => input.literal("json", NO_ARGUMENTS),
             });
             if let Some(strict) = tool.strict {
                 spec.bool("strict", strict);

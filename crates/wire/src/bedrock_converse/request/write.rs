@@ -9,6 +9,7 @@ use stepwell_types::Code;
 use super::messages::{self, Placed};
 use super::thinking::Plan;
 use super::tools;
+use crate::anthropic::schema;
 use crate::bedrock_converse::content::{is_blank, write_text};
 use crate::chat::{Chat, Extra, Format, Part, Role, Turn};
 use crate::json::{Object, Text, string, write_object};
@@ -157,11 +158,13 @@ fn additional(request: &mut Object<'_>, chat: &Chat<'_>, quirks: Quirks, plan: &
     }
 }
 
-/// Writes effort and format. Being held to the schema exactly is Bedrock's only way; models that cannot be refuse the
-/// request: <https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html>.
+/// Writes effort and format. Being held to the schema exactly is Bedrock's only way, which takes the keywords that Anthropic
+/// takes; models that cannot be refuse the request: <https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html>.
 fn output(request: &mut Object<'_>, format: Option<&Format<'_>>, plan: &Plan, losses: &mut Losses) {
     let schema = match format {
-        Some(Format::JsonSchema { name, description, schema, .. }) => Some((name, description, schema)),
+        Some(Format::JsonSchema { name, description, schema, .. }) => {
+            Some((name, description, schema::fitted(schema, "/response_format/json_schema/schema", losses)))
+        }
         Some(Format::JsonObject) => {
             losses.note("/response_format");
             None
