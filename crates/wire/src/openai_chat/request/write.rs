@@ -97,7 +97,7 @@ fn rest<'e>(
         "service_tier" => extra.value.get() != "\"standard_only\"",
         // Responses ask for likelihoods in a form of their own.
         "top_logprobs" => chat.extra.iter().any(|extra| extra.path == "/logprobs"),
-        "tool_choice" => is_kind(extra.value, &["allowed_tools", "custom"]),
+        "tool_choice" => is_own_choice(extra.value),
         key => OWN.contains(&key),
     };
     if !own || written.contains(&key) {
@@ -114,6 +114,14 @@ struct Kind<'a> {
     kind: Option<Text<'a>>,
     #[serde(borrow)]
     custom: Option<&'a RawValue>,
+    #[serde(borrow)]
+    allowed_tools: Option<&'a RawValue>,
+}
+
+/// Whether this is a choice in the form of chat completions, which say it under the type's name.
+fn is_own_choice(value: &RawValue) -> bool {
+    let read: Option<Kind<'_>> = serde_json::from_str(value.get()).ok();
+    read.is_some_and(|choice| choice.custom.is_some() || choice.allowed_tools.is_some())
 }
 
 pub(super) fn is_kind(value: &RawValue, kinds: &[&str]) -> bool {

@@ -138,7 +138,7 @@ impl Reader {
         match data.item.map(|item| item.value) {
             Some(Item::Call(call)) => self.call(item, call, events)?,
             Some(Item::Message(_) | Item::Reasoning(_)) => {}
-            Some(Item::Output(_) | Item::Reference | Item::Other) | None => {
+            Some(Item::Output(_) | Item::Reference(_) | Item::Other) | None => {
                 self.losses.note(format!("/output/{item}"));
             }
         }
