@@ -201,13 +201,10 @@ impl GoogleToken {
         let _renewing = match (self.renewing.try_lock(), usable(LATEST)) {
             (Ok(guard), _) => guard,
             (Err(_), Some(token)) => return Ok(token.authorization),
-            (Err(_), None) => match timeout_at(deadline, self.renewing.lock()).await {
-                Ok(guard) => guard,
-                Err(_) => {
-                    let place = self.place.clone();
-                    return Err(CredentialError::Unreachable { place, cause: Error::Deadline });
-                }
-            },
+            (Err(_), None) => timeout_at(deadline, self.renewing.lock()).await.map_err(|_| {
+                let place = self.place.clone();
+                CredentialError::Unreachable { place, cause: Error::Deadline }
+            })?,
         };
         // Whoever held it before may have brought one.
         if let Some(token) = usable(EARLY) {

@@ -76,19 +76,16 @@ pub(super) fn edit(body: &[u8], head: &Head, edits: &Edits<'_>, quirks: Quirks) 
     let mut changes: Vec<(Range<usize>, &[u8])> = Vec::with_capacity(2);
     let mut anchor = head.model_span.end;
     if let Some(version) = quirks.version_in_body {
-        match own_version(body) {
-            Some(own) => {
-                crate::json::string(&mut model, version);
-                anchor = own.end;
-                changes.push((own, &model));
-                changes.push((with_comma(body, member(body, &head.model_span)), b""));
-            }
-            None => {
-                crate::json::string(&mut model, "anthropic_version");
-                model.push(b':');
-                crate::json::string(&mut model, version);
-                changes.push((member(body, &head.model_span), &model));
-            }
+        if let Some(own) = own_version(body) {
+            crate::json::string(&mut model, version);
+            anchor = own.end;
+            changes.push((own, &model));
+            changes.push((with_comma(body, member(body, &head.model_span)), b""));
+        } else {
+            crate::json::string(&mut model, "anthropic_version");
+            model.push(b':');
+            crate::json::string(&mut model, version);
+            changes.push((member(body, &head.model_span), &model));
         }
     } else if let Some(name) = edits.model.filter(|name| *name != &*head.model) {
         crate::json::string(&mut model, name);

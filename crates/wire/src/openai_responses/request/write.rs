@@ -123,7 +123,7 @@ fn rest<'e>(
 }
 
 #[derive(serde::Deserialize)]
-struct Kind<'a> {
+struct Tagged<'a> {
     #[serde(borrow, rename = "type")]
     kind: Option<Text<'a>>,
     custom: Option<serde::de::IgnoredAny>,
@@ -132,7 +132,7 @@ struct Kind<'a> {
 
 /// The type that an object says it is of; none for chat completions' forms, which say the rest under the type's name.
 fn kind<'e>(extra: &'e Extra<'_>) -> Option<Cow<'e, str>> {
-    let read: Kind<'_> = serde_json::from_str(extra.value.get()).ok()?;
+    let read: Tagged<'_> = serde_json::from_str(extra.value.get()).ok()?;
     read.kind.filter(|_| read.custom.is_none() && read.allowed_tools.is_none()).map(|kind| kind.0)
 }
 

@@ -299,7 +299,9 @@ impl Reader {
         if let Some(content) = message.content {
             item::parts(content, &format!("/output/{item}/content"), &mut extra, &mut said);
         }
-        extra.into_iter().for_each(|extra| self.losses.note(extra.path));
+        for extra in extra {
+            self.losses.note(extra.path);
+        }
         for (part, said) in (0..).zip(said) {
             let (kind, text) = match said {
                 Part::Text { text, .. } => (Kind::Text, text),
