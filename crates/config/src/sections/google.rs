@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use stepwell_catalog::{Auth, ProviderKind};
 
+use super::api_key;
 use super::reference::Resolver;
 use crate::environment::Environment;
 use crate::key::{Key, Shape};
@@ -64,6 +65,11 @@ pub(crate) fn read(
             }
         }
         return None;
+    }
+    if let Some((span, _)) = section.entry(&api_key::KEY) {
+        let message =
+            format!("kind \"{}\" takes no api_key: Google Cloud gives tokens for credentials", kind.name);
+        report.error("bad_value", span, message).hint("use credentials_file, or leave both out");
     }
     let credentials = credentials(section, resolver, report)?;
     let own = credentials.as_ref().and_then(|credentials| project_of(credentials.expose()));

@@ -156,7 +156,7 @@ fn read(
     let google = kind.and_then(|kind| google::read(kind, section, resolver, report));
     let base_url = read_base_url(kind, google.as_ref(), section, resolver.environment, report);
     let api_key = api_key::read(kind, section.node(&BASE_URL).is_some(), section, resolver, report);
-    let has_key = section.node(&api_key::KEY).is_some() || api_key.is_some();
+    let has_key = section.node(&api_key::KEY).is_some() || api_key.is_some() || google.is_some();
     let headers = section.node(&HEADERS).map(|node| headers::read(node, has_key, resolver, report));
     let headers = headers.unwrap_or_default();
     let timeouts = read_timeouts(provider, section, report);
@@ -167,7 +167,7 @@ fn read(
     let kind = kind?;
     if let Some((span, _)) = section.entry(&BASE_URL)
         && base_url.as_deref().is_some_and(base_url::is_readable_on_the_way)
-        && (api_key.is_some() || !headers.is_empty())
+        && (api_key.is_some() || google.is_some() || !headers.is_empty())
     {
         report
             .warning(

@@ -130,3 +130,23 @@ async fn a_refused_token_is_our_fault_and_the_next_target_answers() {
     let reply = ask(stepwell.api, client, &[], &question(client, "both", false, "x")).await;
     assert_eq!((reply.status, reply.content(client, false).as_str()), (200, "a well"));
 }
+
+#[tokio::test]
+async fn a_token_that_is_refused_is_not_used_again() {
+    let token = Scripted::json("", r#"{"access_token":"ya29.token-one","expires_in":"3599"}"#).await;
+    let refusal = r#"{"error":{"code":401,"message":"Request had invalid authentication credentials.","status":"UNAUTHENTICATED"}}"#;
+    let answer = format!(
+        "HTTP/1.1 401 Unauthorized\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{refusal}",
+        refusal.len()
+    );
+    let provider = Scripted::start(answer).await;
+    let (stepwell, _folder) = serving(&token, &provider).await;
+    let client = Dialect::OpenaiChat;
+    for calls in 1..=2 {
+        let reply =
+            ask(stepwell.api, client, &[], &question(client, "gcp/gemini-2.5-flash", false, "x")).await;
+        assert_eq!((reply.status, reply.code().as_str()), (401, "upstream_auth"));
+        assert!(reply.text().contains("credentials_file"), "{}", reply.text());
+        assert_eq!(token.seen().len(), calls, "each call asks for a token of its own");
+    }
+}

@@ -22,10 +22,10 @@ use rustls::pki_types::pem::PemObject as _;
 use serde::Deserialize;
 use stepwell_http1::client::Request;
 use stepwell_types::{Clock as _, SystemClock};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::CredentialError;
-use crate::{Limits, Origin, Upstream};
+use crate::{Error, Limits, Origin, Upstream};
 
 /// What the tokens may be used for.
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
@@ -35,6 +35,15 @@ const ASSERTION: Duration = Duration::from_hours(1);
 
 /// A token is replaced when it has less than this left, by the call that notices first; the others use the old one.
 const EARLY: Duration = Duration::from_mins(5);
+
+/// For how long a try that failed is not repeated: others who wait for a token hear why at once.
+const PAUSE: Duration = Duration::from_secs(3);
+
+/// The longest that a token is taken to be valid, whatever its giver says.
+const LONGEST: Duration = Duration::from_hours(12);
+
+/// The longest reason of a refusal that is kept, in bytes.
+const REASON: usize = 300;
 
 /// A token with less than this left is not used any more.
 const LATEST: Duration = Duration::from_secs(10);
@@ -60,6 +69,8 @@ pub struct GoogleToken {
     origin: Origin,
     place: String,
     current: RwLock<Option<Token>>,
+    /// When the last try failed, and why.
+    failure: RwLock<Option<(Instant, String)>>,
     /// Held by the one who asks for the next.
     renewing: tokio::sync::Mutex<()>,
 }
@@ -99,7 +110,8 @@ struct File {
 #[derive(Deserialize)]
 struct Answer {
     access_token: Option<String>,
-    expires_in: Option<u64>,
+    /// Seconds; some givers write a text.
+    expires_in: Option<serde_json::Value>,
     error: Option<serde_json::Value>,
     error_description: Option<String>,
 }
@@ -163,7 +175,14 @@ impl GoogleToken {
         let origin =
             Origin::parse(uri).map_err(|error| CredentialError::Unusable(format!("token_uri: {error}")))?;
         let place = origin.to_string();
-        Ok(Self { source, origin, place, current: RwLock::new(None), renewing: tokio::sync::Mutex::new(()) })
+        Ok(Self {
+            source,
+            origin,
+            place,
+            current: RwLock::new(None),
+            failure: RwLock::new(None),
+            renewing: tokio::sync::Mutex::new(()),
+        })
     }
 
     /// The value of `authorization`, with a token that is valid.
@@ -182,26 +201,47 @@ impl GoogleToken {
         let _renewing = match (self.renewing.try_lock(), usable(LATEST)) {
             (Ok(guard), _) => guard,
             (Err(_), Some(token)) => return Ok(token.authorization),
-            (Err(_), None) => self.renewing.lock().await,
+            (Err(_), None) => timeout_at(deadline, self.renewing.lock()).await.map_err(|_| {
+                let place = self.place.clone();
+                CredentialError::Unreachable { place, cause: Error::Deadline }
+            })?,
         };
         // Whoever held it before may have brought one.
         if let Some(token) = usable(EARLY) {
             return Ok(token.authorization);
         }
-        match self.renew(upstream, deadline).await {
+        let lately = self.failure.read().clone().filter(|(at, _)| at.elapsed() < PAUSE);
+        let renewed = match lately {
+            Some((_, reason)) => Err(CredentialError::Lately(reason)),
+            None => self.renew(upstream, deadline).await,
+        };
+        match renewed {
             Ok(token) => {
                 let authorization = token.authorization.clone();
                 *self.current.write() = Some(token);
+                *self.failure.write() = None;
                 Ok(authorization)
             }
-            // One that is still valid is better than none.
-            Err(error) => match usable(LATEST) {
-                Some(token) => {
-                    tracing::warn!(%error, "a token could not be renewed, the old one is used on");
-                    Ok(token.authorization)
+            Err(error) => {
+                let is_new = !matches!(error, CredentialError::Lately(_));
+                if is_new {
+                    *self.failure.write() = Some((Instant::now(), error.to_string()));
                 }
-                None => Err(error),
-            },
+                // One that is still valid is better than none.
+                let Some(token) = usable(LATEST) else { return Err(error) };
+                if is_new {
+                    tracing::warn!(%error, "a token could not be renewed, the old one is used on");
+                }
+                Ok(token.authorization)
+            }
+        }
+    }
+
+    /// Forgets a token that the provider refused: the next call asks for another.
+    pub(super) fn refused(&self, authorization: &HeaderValue) {
+        let mut current = self.current.write();
+        if current.as_ref().is_some_and(|token| token.authorization == authorization) {
+            *current = None;
         }
     }
 
@@ -224,14 +264,16 @@ impl GoogleToken {
                 let mut authorization = HeaderValue::from_str(&format!("Bearer {token}"))
                     .map_err(|_| refused("the token cannot stand in a header".to_owned()))?;
                 authorization.set_sensitive(true);
-                let valid = Duration::from_secs(expires_in.unwrap_or(ASSERTION.as_secs()));
+                let valid = expires_in.as_ref().map_or(ASSERTION, seconds).min(LONGEST);
                 Ok(Token { authorization, until: asked + valid })
             }
             Some(Answer { error, error_description, .. }) => {
                 let error =
                     error.map(|error| error.as_str().map_or_else(|| error.to_string(), str::to_owned));
                 let words: Vec<_> = [error, error_description].into_iter().flatten().collect();
-                Err(refused(words.join(": ")))
+                let mut reason = words.join(": ");
+                reason.truncate(reason.floor_char_boundary(REASON));
+                Err(refused(reason))
             }
             None => Err(refused("its answer is not JSON".to_owned())),
         }
@@ -271,6 +313,12 @@ impl GoogleToken {
             .map_err(|error| CredentialError::Unusable(format!("token_uri: {error}")))?;
         Ok(Request::new(&template, body))
     }
+}
+
+/// A number of seconds, also where it is written as a text; none where it is no number.
+fn seconds(value: &serde_json::Value) -> Duration {
+    let number = value.as_f64().or_else(|| value.as_str()?.parse().ok()).unwrap_or(0.0);
+    Duration::try_from_secs_f64(number).unwrap_or(if number > 0.0 { LONGEST } else { Duration::ZERO })
 }
 
 /// Its source is a secret.
@@ -365,6 +413,16 @@ mod tests {
             json!({"type": "authorized_user", "client_id": "i", "client_secret": "s", "refresh_token": "r&"});
         let token = GoogleToken::from_file(&user.to_string()).unwrap();
         let Source::User { form } = &token.source else { panic!() };
+        for (value, expected) in [
+            (json!(3599), 3599),
+            (json!("3599"), 3599),
+            (json!(3599.0), 3599),
+            (json!(null), 0),
+            (json!(-1), 0),
+        ] {
+            assert_eq!(seconds(&value), Duration::from_secs(expected), "{value}");
+        }
+        assert_eq!(seconds(&json!(u64::MAX)).min(LONGEST), LONGEST);
         assert_eq!(form, "grant_type=refresh_token&client_id=i&client_secret=s&refresh_token=r%26");
         assert!(!format!("{token:?}").contains("client_secret"));
     }

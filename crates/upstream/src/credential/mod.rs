@@ -36,6 +36,24 @@ impl Credential {
     }
 }
 
+impl Credential {
+    /// Says that the provider refused what [`Credential::authorization`] gave.
+    pub fn refused(&self, authorization: &HeaderValue) {
+        match self {
+            Self::Fixed => {}
+            Self::Google(token) => token.refused(authorization),
+        }
+    }
+
+    /// The key in config that says what it is made of.
+    pub const fn key(&self) -> &'static str {
+        match self {
+            Self::Fixed => "api_key",
+            Self::Google(_) => "credentials_file",
+        }
+    }
+}
+
 /// A credential that cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
@@ -51,6 +69,9 @@ pub enum CredentialError {
         #[source]
         cause: Error,
     },
+    /// Another call tried a moment ago. Says what came of it.
+    #[error("{0} (a moment ago)")]
+    Lately(String),
     /// Who gives the tokens refused.
     #[error("{place} refused a token with status {status}: {reason}")]
     Refused {

@@ -74,11 +74,19 @@ pub(super) fn edit(body: &[u8], head: &Head, edits: &Edits<'_>, quirks: Quirks) 
     let mut model = Vec::new();
     let limit;
     let mut changes: Vec<(Range<usize>, &[u8])> = Vec::with_capacity(2);
+    let mut anchor = head.model_span.end;
     if let Some(version) = quirks.version_in_body {
-        crate::json::string(&mut model, "anthropic_version");
-        model.push(b':');
-        crate::json::string(&mut model, version);
-        changes.push((member(body, &head.model_span), &model));
+        if let Some(own) = own_version(body) {
+            crate::json::string(&mut model, version);
+            anchor = own.end;
+            changes.push((own, &model));
+            changes.push((with_comma(body, member(body, &head.model_span)), b""));
+        } else {
+            crate::json::string(&mut model, "anthropic_version");
+            model.push(b':');
+            crate::json::string(&mut model, version);
+            changes.push((member(body, &head.model_span), &model));
+        }
     } else if let Some(name) = edits.model.filter(|name| *name != &*head.model) {
         crate::json::string(&mut model, name);
         changes.push((head.model_span.clone(), &model));
@@ -89,11 +97,36 @@ pub(super) fn edit(body: &[u8], head: &Head, edits: &Edits<'_>, quirks: Quirks) 
             span.clone()
         } else {
             limit = format!(",\"max_tokens\":{most}");
-            head.model_span.end..head.model_span.end
+            anchor..anchor
         };
         changes.push((place, limit.as_bytes()));
     }
     splice(body, &mut changes)
+}
+
+/// Where the body has a version already, as Anthropic's client for Vertex AI writes it.
+fn own_version(body: &[u8]) -> Option<Range<usize>> {
+    #[derive(Deserialize)]
+    struct Version<'a> {
+        #[serde(borrow)]
+        anthropic_version: Option<&'a RawValue>,
+    }
+    let read: Version<'_> = serde_json::from_slice(body).ok()?;
+    span(body, read.anthropic_version?)
+}
+
+/// A member and the comma that goes with it. The object has another member, so there is one.
+fn with_comma(body: &[u8], member: Range<usize>) -> Range<usize> {
+    let after = body.get(member.end..).unwrap_or_default();
+    let blank = after.len() - after.trim_ascii_start().len();
+    if after.trim_ascii_start().starts_with(b",") {
+        return member.start..member.end + blank + 1;
+    }
+    let before = body.get(..member.start).unwrap_or_default().trim_ascii_end();
+    match before.strip_suffix(b",") {
+        Some(before) => before.len()..member.end,
+        None => member,
+    }
 }
 
 /// The whole member of the object that a value stands in, its key included.
@@ -161,6 +194,18 @@ mod tests {
         let edits = Edits { model: Some("claude@1"), max_output_tokens: Some(9), ..Edits::default() };
         for (body, expected) in [
             (r#"{"model":"m","messages":[]}"#, r#"{"anthropic_version":"v-1","max_tokens":9,"messages":[]}"#),
+            (
+                r#"{"anthropic_version":"vertex-0","model":"m","max_tokens":1}"#,
+                r#"{"anthropic_version":"v-1","max_tokens":9}"#,
+            ),
+            (
+                r#"{"model":"m","anthropic_version":"vertex-0"}"#,
+                r#"{"anthropic_version":"v-1","max_tokens":9}"#,
+            ),
+            (
+                r#"{"max_tokens":1, "anthropic_version":"vertex-0" , "model":"m" }"#,
+                r#"{"max_tokens":9, "anthropic_version":"v-1"  }"#,
+            ),
             (
                 r#"{"x":"\"model\": 1", "mod\u0065l" : "m" , "max_tokens":1}"#,
                 r#"{"x":"\"model\": 1", "anthropic_version":"v-1" , "max_tokens":9}"#,

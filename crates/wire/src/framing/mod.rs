@@ -6,8 +6,8 @@ mod sse;
 
 use crate::Fault;
 
-/// The longest event a stream may carry, in bytes.
-pub const EVENT_LIMIT: usize = 1 << 20;
+/// The longest event a stream may carry, in bytes: a picture that a model has made comes in one.
+pub const EVENT_LIMIT: usize = 16 << 20;
 
 /// How a dialect's streams are cut into events.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

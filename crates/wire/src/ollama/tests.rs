@@ -240,7 +240,7 @@ fn a_call_cut_off_within_its_arguments_is_left_out_and_named() {
 
 #[test]
 fn arguments_are_gathered_up_to_the_limit_of_an_event() {
-    let fragment = "x".repeat(1_000);
+    let fragment = "x".repeat(EVENT_LIMIT / 1_000);
     let fragments = || std::iter::once("{\"a\":\"").chain(std::iter::repeat_n(&*fragment, 2_000));
     let (out, broke, facts) = piped(from_openai(), &openai_call(fragments(), "tool_calls"));
     assert!(broke && !facts.terminal, "{facts:?}");

@@ -21,7 +21,7 @@ pub(super) enum Item<'a> {
     Output(FunctionOutput<'a>),
     Reasoning(Reasoning<'a>),
     /// It stands for an item that OpenAI keeps.
-    Reference,
+    Reference(Reference<'a>),
     /// One of a kind that only OpenAI has.
     Other,
 }
@@ -54,6 +54,12 @@ object! {
 }
 
 object! {
+    /// The id of an item that OpenAI keeps.
+    pub(super) struct Reference<'a> { id: Text<'a> = "id" }
+    skipping all
+}
+
+object! {
     /// What the model thought: a summary of it, or the text itself.
     pub(super) struct Reasoning<'a> {
         summary: Vec<Thought<'a>> = "summary",
@@ -76,7 +82,7 @@ impl<'de> Deserialize<'de> for Item<'de> {
             (Some("function_call"), _) => Self::Call(read_raw(raw)?),
             (Some("function_call_output"), _) => Self::Output(read_raw(raw)?),
             (Some("reasoning"), _) => Self::Reasoning(read_raw(raw)?),
-            (None | Some("item_reference"), _) => Self::Reference,
+            (None | Some("item_reference"), _) => Self::Reference(read_raw(raw)?),
             _ => Self::Other,
         })
     }

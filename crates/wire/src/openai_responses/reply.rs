@@ -169,7 +169,7 @@ fn take<'a>(
                 parts.push(Part::Thinking { text, signature: None });
             }
         }
-        Item::Output(_) | Item::Reference | Item::Other => {
+        Item::Output(_) | Item::Reference(_) | Item::Other => {
             parts.push(Part::Other(Extra { path: path.to_owned(), value: item.raw }));
         }
     }

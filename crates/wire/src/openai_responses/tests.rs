@@ -263,6 +263,48 @@ fn a_chat_completion_becomes_a_response_that_is_not_kept() {
 }
 
 #[test]
+fn what_the_two_dialects_write_otherwise_is_not_passed_on_in_the_wrong_form() {
+    let (body, lost) = written(
+        Dialect::OpenaiChat,
+        r#"{"model":"m","messages":[{"role":"user","content":"a"}],"max_tokens":1,
+            "tools":[{"type":"function","function":{"name":"f"}}],
+            "tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[{"type":"function","function":{"name":"f"}}]}}}"#,
+    );
+    assert!(!body.contains("tool_choice"), "{body}");
+    assert!(body.contains(r#""max_output_tokens":16"#), "OpenAI takes no less here: {body}");
+    assert_eq!(lost, ["/max_tokens", "/tool_choice"]);
+    for choice in [
+        r#"{"type":"allowed_tools","mode":"auto","tools":[{"type":"function","name":"f"}]}"#,
+        r#"{"type":"custom","name":"g"}"#,
+    ] {
+        let body = format!(
+            r#"{{"model":"m","input":"a","tools":[{{"type":"function","name":"f"}}],"tool_choice":{choice}}}"#
+        );
+        let chat = OpenaiResponses.read_request(body.as_bytes()).unwrap();
+        let other =
+            codec(Dialect::OpenaiChat).write_request(&chat, &Edits::default(), Quirks::default()).unwrap();
+        assert!(!String::from_utf8(other.body).unwrap().contains("tool_choice"), "{choice}");
+        assert_eq!(other.losses.paths(), ["/tool_choice"]);
+        let own = OpenaiResponses.write_request(&chat, &Edits::default(), Quirks::default()).unwrap();
+        assert!(String::from_utf8(own.body).unwrap().contains(choice));
+    }
+}
+
+#[test]
+fn a_thought_that_openai_keeps_is_a_loss_and_a_turn_of_nothing_else_is_left_out() {
+    let body = r#"{"model":"m","input":[{"role":"user","content":"a"},{"type":"item_reference","id":"rs_1"},
+        {"type":"custom_tool_call","call_id":"c","name":"x","input":"y"},{"role":"user","content":"b"}]}"#;
+    let chat = OpenaiResponses.read_request(body.as_bytes()).unwrap();
+    let other =
+        codec(Dialect::OpenaiChat).write_request(&chat, &Edits::default(), Quirks::default()).unwrap();
+    assert_eq!(
+        String::from_utf8(other.body).unwrap(),
+        r#"{"model":"m","messages":[{"role":"user","content":"a"},{"role":"user","content":"b"}]}"#
+    );
+    assert_eq!(other.losses.paths(), ["/input/2", "/input/1"]);
+}
+
+#[test]
 fn likelihoods_are_not_asked_for_in_the_other_dialect_s_form() {
     let body = r#"{"model":"m","input":"a","top_logprobs":2,"include":["message.output_text.logprobs"]}"#;
     let chat = OpenaiResponses.read_request(body.as_bytes()).unwrap();

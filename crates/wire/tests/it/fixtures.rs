@@ -99,7 +99,8 @@ fn of(dialect: Dialect) -> Vec<Fixture> {
             let bytes = std::fs::read(&path).unwrap();
             let read = |kind: Kind| Some((kind, name.strip_suffix(kind.suffix(framing))?));
             let (kind, case) = Kind::ALL.into_iter().find_map(read).expect("a fixture's name says its kind");
-            let bytes = if name.ends_with(".jsonl") { framed(&bytes) } else { bytes };
+            let bytes =
+                if kind == Kind::Stream && framing == Framing::EventStream { framed(&bytes) } else { bytes };
             Fixture { dialect, kind, case: case.to_owned(), bytes }
         })
         .collect()

@@ -13,8 +13,8 @@ mod whole;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode};
 use stepwell_http1::Headers;
 use stepwell_http1::client::{Request, Template};
 use stepwell_policy::{Next, after};
@@ -138,6 +138,11 @@ async fn send(
     let exchange = sent.map_err(|error| fail(&error, Seen::default(), target, open))?;
     let status = exchange.head().status;
     open.first_byte(status.as_u16());
+    if status == StatusCode::UNAUTHORIZED
+        && let Some(authorization) = &authorization
+    {
+        target.provider.credential.refused(authorization);
+    }
     if !status.is_success() {
         return Err(refused::by_provider(exchange, target, dialect, encoded.same, open).await);
     }

@@ -33,7 +33,10 @@ pub(crate) async fn by_provider(
     let provider = &target.name.provider;
     let is_ours = error.code.blame() == Blame::Gateway;
     let message = match error.code {
-        Code::UpstreamAuth => format!("{provider} refuses the key stepwell has for it: check its api_key"),
+        Code::UpstreamAuth => format!(
+            "{provider} refuses the key stepwell has for it: check its {}",
+            target.provider.credential.key()
+        ),
         _ if is_ours => format!("{provider} refuses {}: {}", target.name.model, error.message),
         _ => error.message.clone(),
     };

@@ -14,7 +14,8 @@ use crate::snapshot::{Face, Target};
 use crate::stages::attempt::{broken_by, content_type, cut_by, fail, invalid, is_type};
 use crate::stages::decode::Call;
 
-/// How much may come before the first content: role deltas, pings, comments.
+/// How much may come before the first content: role deltas, pings, comments; and, of responses, the request's tools and
+/// instructions repeated twice.
 const PREFIX: usize = 256 * 1024;
 
 /// Waits for the first content, tool call, thinking, refusal or terminal event.
@@ -75,7 +76,9 @@ pub(crate) async fn commit(
                 let message = format!("{}: its stream ended before it began", target.name.provider);
                 return Err(Failure::new(Code::UpstreamCut, message).into());
             }
-            (Ok(()), Ok(Progress::More)) if ready.iter().map(Bytes::len).sum::<usize>() > PREFIX => {
+            (Ok(()), Ok(Progress::More))
+                if ready.iter().map(Bytes::len).sum::<usize>() > PREFIX + 3 * call.body.len() =>
+            {
                 return Err(invalid(&Fault::TooLarge.to_string(), seen(), target, open));
             }
             (Ok(()), Ok(Progress::More)) => {}

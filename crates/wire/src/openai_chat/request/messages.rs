@@ -107,12 +107,16 @@ impl Messages<'_> {
                 part => said.push((format!("{}/{index}", self.path), part)),
             }
         }
+        let said = self.sayable(said);
+        let is_silent = said.is_empty() && calls.is_empty() && refusal.is_empty() && thinking.is_empty();
+        if is_silent && !parts.is_empty() {
+            return;
+        }
         messages.object(|message| {
             message.string("role", "assistant");
             if !thinking.is_empty() {
                 message.joined("reasoning_content", &thinking);
             }
-            let said = self.sayable(said);
             if said.is_empty() && (!calls.is_empty() || !refusal.is_empty()) {
                 message.null("content");
             } else {

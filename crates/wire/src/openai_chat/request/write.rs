@@ -97,7 +97,7 @@ fn rest<'e>(
         "service_tier" => extra.value.get() != "\"standard_only\"",
         // Responses ask for likelihoods in a form of their own.
         "top_logprobs" => chat.extra.iter().any(|extra| extra.path == "/logprobs"),
-        "tool_choice" => is_kind(extra.value, &["allowed_tools", "custom"]),
+        "tool_choice" => is_own_choice(extra.value),
         key => OWN.contains(&key),
     };
     if !own || written.contains(&key) {
@@ -109,21 +109,29 @@ fn rest<'e>(
 }
 
 #[derive(serde::Deserialize)]
-struct Kind<'a> {
+struct Tagged<'a> {
     #[serde(borrow, rename = "type")]
     kind: Option<Text<'a>>,
     #[serde(borrow)]
     custom: Option<&'a RawValue>,
+    #[serde(borrow)]
+    allowed_tools: Option<&'a RawValue>,
+}
+
+/// Whether this is a choice in the form of chat completions, which say it under the type's name.
+fn is_own_choice(value: &RawValue) -> bool {
+    let read: Option<Tagged<'_>> = serde_json::from_str(value.get()).ok();
+    read.is_some_and(|choice| choice.custom.is_some() || choice.allowed_tools.is_some())
 }
 
 pub(super) fn is_kind(value: &RawValue, kinds: &[&str]) -> bool {
-    let read: Option<Kind<'_>> = serde_json::from_str(value.get()).ok();
+    let read: Option<Tagged<'_>> = serde_json::from_str(value.get()).ok();
     read.and_then(|read| read.kind).is_some_and(|kind| kinds.contains(&&*kind.0))
 }
 
 /// Whether this is a custom tool in OpenAI's form.
 fn is_own_tool(extra: &Extra<'_>) -> bool {
-    let read: Option<Kind<'_>> = serde_json::from_str(extra.value.get()).ok();
+    let read: Option<Tagged<'_>> = serde_json::from_str(extra.value.get()).ok();
     key_under(&extra.path, "/tools").is_some() && read.is_some_and(|tool| tool.custom.is_some())
 }
 

@@ -224,11 +224,15 @@ impl<'a> Turns<'a> {
                     self.assistant(vec![Part::Thinking { text, signature: None }]);
                 }
             }
-            Item::Reference => {
+            // A thought is taken back by OpenAI alone, wherever it is kept.
+            Item::Reference(item) if item.id.as_ref().is_some_and(|id| id.0.starts_with("rs_")) => {
+                extra.push(Extra { path, value: raw });
+            }
+            Item::Reference(_) => {
                 let at = format!("input[{index}]");
                 let message = format!(
-                    "{at} names an item that OpenAI keeps, and cannot be translated: send the item itself (most SDKs do with \
-                     store set to false)"
+                    "{at} names an item that OpenAI keeps, and cannot be translated: send the item itself, as SDKs do with \
+                     store set to false (Vercel's: providerOptions.openai.store)"
                 );
                 return Err(Error::at(Code::UnsupportedParameter, at, message));
             }

@@ -45,6 +45,9 @@ const OWN_TOOLS: [&str; 15] = [
     "web_search_preview",
 ];
 
+/// The least limit on output tokens that OpenAI takes here.
+const LEAST_LIMIT: u64 = 16;
+
 /// The longest name of a user that OpenAI takes.
 const USER_LIMIT: usize = 64;
 
@@ -103,7 +106,10 @@ fn rest<'e>(
     let own = match &*key {
         "verbosity" => return true,
         "service_tier" => extra.value.get() != "\"standard_only\"",
-        "tool_choice" => kind(extra).is_some_and(|kind| kind == "allowed_tools" || is_own_kind(&kind)),
+        "tool_choice" => {
+            offers_tools(chat)
+                && kind(extra).is_some_and(|kind| kind == "allowed_tools" || is_own_kind(&kind))
+        }
         // Chat completions ask for likelihoods in a form of their own.
         "top_logprobs" => !chat.extra.iter().any(|extra| extra.path == "/logprobs"),
         key => OWN.contains(&key),
@@ -117,16 +123,17 @@ fn rest<'e>(
 }
 
 #[derive(serde::Deserialize)]
-struct Kind<'a> {
+struct Tagged<'a> {
     #[serde(borrow, rename = "type")]
     kind: Option<Text<'a>>,
     custom: Option<serde::de::IgnoredAny>,
+    allowed_tools: Option<serde::de::IgnoredAny>,
 }
 
-/// The type that an object says it is of; none for chat completions' form of a custom tool.
+/// The type that an object says it is of; none for chat completions' forms, which say the rest under the type's name.
 fn kind<'e>(extra: &'e Extra<'_>) -> Option<Cow<'e, str>> {
-    let read: Kind<'_> = serde_json::from_str(extra.value.get()).ok()?;
-    read.kind.filter(|_| read.custom.is_none()).map(|kind| kind.0)
+    let read: Tagged<'_> = serde_json::from_str(extra.value.get()).ok()?;
+    read.kind.filter(|_| read.custom.is_none() && read.allowed_tools.is_none()).map(|kind| kind.0)
 }
 
 fn is_own_kind(kind: &str) -> bool {
@@ -137,12 +144,16 @@ fn is_own_tool(extra: &Extra<'_>) -> bool {
     key_under(&extra.path, "/tools").is_some() && kind(extra).is_some_and(|kind| is_own_kind(&kind))
 }
 
+fn offers_tools(chat: &Chat<'_>) -> bool {
+    !chat.tools.is_empty() || chat.extra.iter().any(is_own_tool)
+}
+
 /// Writes the tools and which of them may be called. OpenAI refuses the choice where there are no tools.
 fn offer_tools(chat: &Chat<'_>, object: &mut Object<'_>, losses: &mut Losses) {
-    let own: Vec<_> = chat.extra.iter().filter(|extra| is_own_tool(extra)).collect();
-    if chat.tools.is_empty() && own.is_empty() {
+    if !offers_tools(chat) {
         return;
     }
+    let own: Vec<_> = chat.extra.iter().filter(|extra| is_own_tool(extra)).collect();
     object.array("tools", |tools| {
         for (index, tool) in chat.tools.iter().enumerate() {
             if tool.cache.is_some() {
@@ -187,7 +198,11 @@ fn function(index: usize, tool: &Tool<'_>, tools: &mut Array<'_>, losses: &mut L
 
 /// Writes how long the reply may be and how it is sampled.
 fn limits(chat: &Chat<'_>, edits: &Edits<'_>, quirks: Quirks, object: &mut Object<'_>, losses: &mut Losses) {
-    object.number_if("max_output_tokens", edits.max_output_tokens.or(chat.max_output_tokens));
+    let limit = edits.max_output_tokens.or(chat.max_output_tokens);
+    if limit.is_some_and(|limit| limit < LEAST_LIMIT) {
+        losses.note("/max_tokens");
+    }
+    object.number_if("max_output_tokens", limit.map(|limit| limit.max(LEAST_LIMIT)));
     for (key, value) in [("temperature", chat.temperature), ("top_p", chat.top_p)] {
         match value {
             Some(_) if quirks.no_sampling => losses.note(format!("/{key}")),

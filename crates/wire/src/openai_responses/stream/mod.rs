@@ -20,16 +20,16 @@ pub(super) use writer::Writer;
 
 object! {
     /// What kind of event it is, and what is wrong where it is none of the dialect's.
-    pub(super) struct Kind<'a> { kind: Text<'a> = "type", error: &'a RawValue = "error" }
+    pub(super) struct Tagged<'a> { kind: Text<'a> = "type", error: &'a RawValue = "error" }
     skipping all
 }
 
 /// The type of an event; what is wrong where it has none but an error.
-pub(super) fn kind_of<'a>(data: &'a str) -> Result<Result<Cow<'a, str>, &'a RawValue>, Fault> {
+pub(super) fn kind_of(data: &str) -> Result<Result<Cow<'_, str>, &RawValue>, Fault> {
     if let Some(kind) = quick_kind(data) {
         return Ok(Ok(Cow::Borrowed(kind)));
     }
-    let Kind { kind, error, .. } = read_frame(data)?;
+    let Tagged { kind, error, .. } = read_frame(data)?;
     match (kind, error) {
         (Some(kind), _) => Ok(Ok(kind.0)),
         (None, Some(error)) => Ok(Err(error)),

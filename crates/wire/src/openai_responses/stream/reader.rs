@@ -138,7 +138,7 @@ impl Reader {
         match data.item.map(|item| item.value) {
             Some(Item::Call(call)) => self.call(item, call, events)?,
             Some(Item::Message(_) | Item::Reasoning(_)) => {}
-            Some(Item::Output(_) | Item::Reference | Item::Other) | None => {
+            Some(Item::Output(_) | Item::Reference(_) | Item::Other) | None => {
                 self.losses.note(format!("/output/{item}"));
             }
         }
@@ -299,7 +299,9 @@ impl Reader {
         if let Some(content) = message.content {
             item::parts(content, &format!("/output/{item}/content"), &mut extra, &mut said);
         }
-        extra.into_iter().for_each(|extra| self.losses.note(extra.path));
+        for extra in extra {
+            self.losses.note(extra.path);
+        }
         for (part, said) in (0..).zip(said) {
             let (kind, text) = match said {
                 Part::Text { text, .. } => (Kind::Text, text),
