@@ -259,15 +259,17 @@ fn stream(dialect: Dialect) -> Vec<String> {
             ));
             events
         }
-        Dialect::Ollama => {
-            let line = |text: &str, rest: &str| {
-                format!(
-                    r#"{{"model":"qwen3","created_at":"2026-11-21T08:00:00.184789Z","message":{{"role":"assistant","content":"{text}"}},"done":{rest}}}"#
-                ) + "\n"
-            };
-            let mut lines: Vec<_> = (0..EVENTS).map(|_| line(" water", "false")).collect();
-            lines.push(line("", r#"true,"done_reason":"stop","prompt_eval_count":60,"eval_count":200"#));
-            lines
-        }
+        Dialect::Ollama => lines_of_ollama(),
     }
+}
+
+fn lines_of_ollama() -> Vec<String> {
+    let line = |text: &str, rest: &str| {
+        format!(
+            r#"{{"model":"qwen3","created_at":"2026-11-21T08:00:00.184789Z","message":{{"role":"assistant","content":"{text}"}},"done":{rest}}}"#
+        ) + "\n"
+    };
+    let mut lines: Vec<_> = (0..EVENTS).map(|_| line(" water", "false")).collect();
+    lines.push(line("", r#"true,"done_reason":"stop","prompt_eval_count":60,"eval_count":200"#));
+    lines
 }
