@@ -74,7 +74,7 @@ const fn compatible(
 
 const BEDROCK: &str = "requests are not signed with AWS's keys here: give a provider of kind = \"bedrock\" a Bedrock API key and a region";
 const SAGEMAKER: &str = "Amazon SageMaker is not in this version: keep the model where it is for now";
-const VERTEX: &str = "Vertex AI is not in this version: Gemini's models are reached with kind = \"gemini\" and a GEMINI_API_KEY";
+const VERTEX: &str = "add a provider of kind = \"vertex\" with the project, the location and the credentials_file, and name its models in the route";
 
 /// Every vendor that is known.
 const VENDORS: &[Vendor] = &[
