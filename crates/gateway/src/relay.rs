@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ use stepwell_wire::{Pipe, codec};
 
 use crate::answer::{Committed, join};
 use crate::open_call::{Billing, OpenCall, Seen};
+use crate::snapshot::Target;
+use crate::stages::attempt::words;
 
 /// The status that was sent.
 const OK: u16 = 200;
@@ -32,7 +35,7 @@ pub(crate) struct Relay {
     /// None once nothing more is wanted from it.
     exchange: Option<Exchange>,
     pipe: Box<dyn Pipe>,
-    provider: std::sync::Arc<str>,
+    target: Arc<Target>,
     ready: Vec<Bytes>,
     _streaming: stepwell_telemetry::InFlight,
 }
@@ -43,8 +46,7 @@ impl Relay {
         // They have gone to the client, and they hold on to the buffer they were read from.
         drop(exchange.take_headers());
         let streaming = open.stream_opened();
-        let provider = target.name.provider.clone();
-        let mut relay = Self { open, exchange: Some(exchange), pipe, provider, ready, _streaming: streaming };
+        let mut relay = Self { open, exchange: Some(exchange), pipe, target, ready, _streaming: streaming };
         relay.judge(broken, ended);
         relay
     }
@@ -55,9 +57,9 @@ impl Relay {
         if progress == Progress::End {
             self.pipe.end(&mut self.ready);
         }
-        let broken = pushed
-            .err()
-            .map(|fault| Failure::new(Code::UpstreamInvalid, format!("{}: {fault}", self.provider)));
+        let broken = pushed.err().map(|fault| {
+            Failure::new(Code::UpstreamInvalid, format!("{}: {fault}", self.target.name.provider))
+        });
         self.judge(broken, progress == Progress::End);
     }
 
@@ -67,11 +69,12 @@ impl Relay {
         if facts.terminal {
             self.complete(ended);
         } else if let Some(error) = facts.error.clone() {
-            self.cut(&Failure::new(error.code, error.message).status(error.status));
+            let failure = Failure::new(error.code, words(&self.target, &error)).status(error.status);
+            self.cut(&failure);
         } else if let Some(failure) = broken {
             self.cut(&failure);
         } else if ended {
-            let message = format!("{}: its stream ended before it was complete", self.provider);
+            let message = format!("{}: its stream ended before it was complete", self.target.name.provider);
             self.cut(&Failure::new(Code::UpstreamCut, message));
         }
     }
@@ -135,7 +138,8 @@ impl Body for Relay {
             match std::task::ready!(exchange.poll_burst(cx)) {
                 Ok((bytes, progress)) => relay.take(bytes, progress),
                 Err(error) => {
-                    relay.cut(&Failure::new(error.code(), format!("{}: {error}", relay.provider)));
+                    relay
+                        .cut(&Failure::new(error.code(), format!("{}: {error}", relay.target.name.provider)));
                 }
             }
         }

@@ -199,3 +199,20 @@ async fn a_provider_that_hangs_up_between_calls_costs_none_of_them() {
     }
     assert_eq!(scripted.seen().len(), 100);
 }
+
+#[tokio::test]
+async fn what_a_provider_says_of_our_key_inside_a_stream_is_not_the_client_s_business() {
+    let error = "data: {\"error\":{\"message\":\"Incorrect API key provided: sk-ours.\",\"type\":\"invalid_request_error\",\
+                 \"code\":\"invalid_api_key\"}}\n\n";
+    let content =
+        "data: {\"id\":\"c\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\n";
+    for stream in [error.to_owned(), format!("{content}{error}")] {
+        let scripted = Scripted::events(&stream).await;
+        let rest = provider("p", "openai", scripted.address, "");
+        let stepwell = Stepwell::start("", &rest).await;
+        let client = Dialect::OpenaiChat;
+        let reply = ask(stepwell.api, client, &[], &question(client, "p/m", true, "x")).await;
+        assert!(reply.text().contains("upstream_auth"), "{}", reply.text());
+        assert!(!reply.text().contains("sk-ours"), "{}", reply.text());
+    }
+}

@@ -24,6 +24,8 @@ use stepwell_wire::Fault;
 use stepwell_wire::chat::Chat;
 use tokio::time::Instant;
 
+pub(crate) use self::refused::words;
+
 use self::encode::Encoded;
 use crate::answer::{Answer, Refusal};
 use crate::open_call::{Billing, OpenCall, Seen};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use stepwell_http1::Headers;
 use stepwell_types::{Blame, Code, Dialect, Failure, Outcome};
 use stepwell_upstream::Exchange;
-use stepwell_wire::codec;
+use stepwell_wire::{UpstreamError, codec};
 
 use crate::answer::{Refusal, Upstreams};
 use crate::open_call::{Billing, OpenCall, Seen};
@@ -30,17 +30,8 @@ pub(crate) async fn by_provider(
     let body = exchange.read_all(LIMIT).await.unwrap_or_default();
     let error = codec(dialect).read_error(status, &body);
     open.end_attempt(Outcome::Failed, Some(error.code), Billing::Nothing, Seen::default());
-    let provider = &target.name.provider;
     let is_ours = error.code.blame() == Blame::Gateway;
-    let message = match error.code {
-        Code::UpstreamAuth => format!(
-            "{provider} refuses the key stepwell has for it: check its {}",
-            target.provider.credential.key()
-        ),
-        _ if is_ours => format!("{provider} refuses {}: {}", target.name.model, error.message),
-        _ => error.message.clone(),
-    };
-    let mut failure = Failure::new(error.code, message);
+    let mut failure = Failure::new(error.code, words(target, &error));
     // A redirect is not followed, and its status is nothing to pass on.
     let is_error = (400..600).contains(&error.status);
     // Some say a key they refuse is a bad request, which to a client would be one of its own.
@@ -54,6 +45,21 @@ pub(crate) async fn by_provider(
     let verbatim = (same && !is_ours && has_shape).then_some(body);
     let headers = exchange.take_headers();
     Refusal { failure, upstream: Some(Upstreams { target: Arc::clone(target), headers, verbatim }) }
+}
+
+/// What a client hears of a provider's error: what is said of our own account there is not its business.
+pub(crate) fn words(target: &Target, error: &UpstreamError) -> String {
+    let provider = &target.name.provider;
+    match error.code {
+        Code::UpstreamAuth => format!(
+            "{provider} refuses the key stepwell has for it: check its {}",
+            target.provider.credential.key()
+        ),
+        code if code.blame() == Blame::Gateway => {
+            format!("{provider} refuses {}: {}", target.name.model, error.message)
+        }
+        _ => error.message.clone(),
+    }
 }
 
 /// What `retry-after-ms` or `retry-after` in seconds says. A date is left to the client: it reads the same header.

@@ -11,7 +11,7 @@ use stepwell_wire::{Defaults, Fault, Pipe, UpstreamError, codec, translate_with}
 use crate::answer::{Answer, Committed, Refusal};
 use crate::open_call::{Billing, OpenCall, Seen};
 use crate::snapshot::{Face, Target};
-use crate::stages::attempt::{broken_by, content_type, cut_by, fail, invalid, is_type};
+use crate::stages::attempt::{broken_by, content_type, cut_by, fail, invalid, is_type, refused};
 use crate::stages::decode::Call;
 
 /// How much may come before the first content: role deltas, pings, comments; and, of responses, the request's tools and
@@ -101,7 +101,7 @@ fn pipe(call: &Call, target: &Target, face: &Face, open: &OpenCall) -> Box<dyn P
 /// An error event before any content.
 fn by_event(error: &UpstreamError, seen: Seen, target: &Target, open: &mut OpenCall) -> Refusal {
     open.end_attempt(Outcome::Failed, Some(error.code), Billing::Partial, seen);
-    let mut failure = Failure::new(error.code, error.message.clone()).status(error.status);
+    let mut failure = Failure::new(error.code, refused::words(target, error)).status(error.status);
     failure.retry_after = error.retry_after;
     failure.detail = Some(format!("{} sent an error event before any content", target.name));
     failure.into()

@@ -155,6 +155,9 @@ impl Messages<'_> {
         }
         let said =
             self.sayable(said, |part| matches!(part, Part::Thinking { .. }) || text_of(part).is_some());
+        if said.is_empty() && !calls_tools && !parts.is_empty() {
+            return;
+        }
         messages.object(|message| {
             message.string("role", "assistant");
             if !said.is_empty() || !calls_tools {
