@@ -2,13 +2,22 @@
 //!
 //! Each row follows the vendor's own documentation, which it names.
 
+mod faces;
+
 use stepwell_types::{Dialect, EmbeddingFormat, EmbeddingQuirks, PurposeWords};
 
-use crate::provider::{Auth, EmbeddingFace, Face, ProviderKind, Quirks};
+use self::faces::{
+    ALL_ENDPOINTS, ANY, BATCH_EMBED_CONTENTS, CHAT, COHERE_CHAT, COMPLETIONS, CONVERSE, EMBED_CONTENT,
+    EMBEDDINGS, FLOAT_EMBEDDINGS, GENERATE_CONTENT, IMAGE_EDITS, IMAGES, MESSAGES, MODERATIONS, NO_PURPOSE,
+    NO_QUIRKS, OLDER_OPENAI_CHAT, OLLAMA_CHAT, OWN_EMBEDDINGS, RESPONSES, SPEECH, TEXT_EMBEDDINGS, TEXTS,
+    TRANSCRIPTIONS, TRANSLATIONS,
+};
+use crate::provider::{Auth, EmbeddingFace, EndpointPath, Face, ProviderKind, Quirks};
 
 /// Every provider kind.
 pub(crate) const KINDS: &[ProviderKind] = &[
     ProviderKind {
+        endpoints: ALL_ENDPOINTS,
         faces: &[CHAT, Face { count_tokens_path: Some("/responses/input_tokens"), ..RESPONSES }],
         embeddings: &[EMBEDDINGS],
         base_url: Some("https://api.openai.com/v1"),
@@ -25,6 +34,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         faces: &[MESSAGES],
         further_faces: &[],
         embeddings: &[],
+        endpoints: &[],
         base_url: Some("https://api.anthropic.com"),
         auth: Auth::Header("x-api-key"),
         key_env: Some("ANTHROPIC_API_KEY"),
@@ -51,6 +61,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         faces: &[GENERATE_CONTENT],
         further_faces: &[],
         embeddings: &[BATCH_EMBED_CONTENTS, EMBED_CONTENT],
+        endpoints: &[],
         base_url: Some("https://generativelanguage.googleapis.com"),
         auth: Auth::Header("x-goog-api-key"),
         key_env: Some("GEMINI_API_KEY"),
@@ -96,6 +107,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         ],
         further_faces: &[],
         embeddings: &[],
+        endpoints: &[],
         base_url: None,
         auth: Auth::GoogleCloud,
         key_env: None,
@@ -120,6 +132,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
             path: "/v2/embed",
             quirks: NO_PURPOSE,
         }],
+        endpoints: &[],
         base_url: Some("https://api.cohere.com"),
         auth: Auth::Bearer,
         key_env: Some("CO_API_KEY"),
@@ -141,6 +154,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         faces: &[CONVERSE],
         further_faces: &[],
         embeddings: &[],
+        endpoints: &[],
         base_url: Some("https://bedrock-runtime.{region}.amazonaws.com"),
         auth: Auth::Bearer,
         key_env: Some("AWS_BEARER_TOKEN_BEDROCK"),
@@ -156,6 +170,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
     },
     // Unknown fields are refused with 422; streams always end with usage.
     ProviderKind {
+        endpoints: &[TRANSCRIPTIONS, SPEECH, MODERATIONS],
         embeddings: &[EmbeddingFace {
             quirks: EmbeddingQuirks { output_fields: true, ..TEXTS },
             ..EMBEDDINGS
@@ -167,6 +182,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         ..openai_chat("mistral", "https://docs.mistral.ai/api")
     },
     ProviderKind {
+        endpoints: &[TRANSCRIPTIONS, TRANSLATIONS, SPEECH],
         base_url: Some("https://api.groq.com/openai/v1"),
         key_env: Some("GROQ_API_KEY"),
         prices: Some("groq"),
@@ -182,6 +198,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
     },
     // The header keeps a conversation on the server that has it cached.
     ProviderKind {
+        endpoints: &[IMAGES],
         faces: &[CHAT, RESPONSES],
         base_url: Some("https://api.x.ai/v1"),
         key_env: Some("XAI_API_KEY"),
@@ -193,6 +210,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
     },
     // The headers name the product in its statistics.
     ProviderKind {
+        endpoints: &[COMPLETIONS],
         embeddings: &[OWN_EMBEDDINGS],
         base_url: Some("https://openrouter.ai/api/v1"),
         key_env: Some("OPENROUTER_API_KEY"),
@@ -201,6 +219,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         ..openai_chat("openrouter", "https://openrouter.ai/docs/api/reference/overview")
     },
     ProviderKind {
+        endpoints: &[COMPLETIONS, IMAGES, TRANSCRIPTIONS, TRANSLATIONS, SPEECH],
         embeddings: &[TEXT_EMBEDDINGS],
         base_url: Some("https://api.together.xyz/v1"),
         key_env: Some("TOGETHER_API_KEY"),
@@ -209,6 +228,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         ..openai_chat("together", "https://docs.together.ai/docs/openai-api-compatibility")
     },
     ProviderKind {
+        endpoints: &[COMPLETIONS],
         embeddings: &[EMBEDDINGS],
         base_url: Some("https://api.fireworks.ai/inference/v1"),
         key_env: Some("FIREWORKS_API_KEY"),
@@ -226,6 +246,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         ..openai_chat("perplexity", "https://docs.perplexity.ai/api-reference/chat-completions-post")
     },
     ProviderKind {
+        endpoints: &[COMPLETIONS],
         base_url: Some("https://api.cerebras.ai/v1"),
         key_env: Some("CEREBRAS_API_KEY"),
         prices: Some("cerebras"),
@@ -233,6 +254,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         ..openai_chat("cerebras", "https://inference-docs.cerebras.ai/api-reference/chat-completions")
     },
     ProviderKind {
+        endpoints: &[TRANSCRIPTIONS, TRANSLATIONS],
         embeddings: &[TEXT_EMBEDDINGS],
         base_url: Some("https://api.sambanova.ai/v1"),
         key_env: Some("SAMBANOVA_API_KEY"),
@@ -257,6 +279,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         ..openai_chat("moonshot", "https://platform.moonshot.ai/docs/api/chat")
     },
     ProviderKind {
+        endpoints: &[IMAGES],
         base_url: Some("https://api.z.ai/api/paas/v4"),
         key_env: Some("ZAI_API_KEY"),
         prices: Some("zai"),
@@ -264,6 +287,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         ..openai_chat("zai", "https://docs.z.ai/api-reference/llm/chat-completion")
     },
     ProviderKind {
+        endpoints: &[IMAGES],
         embeddings: &[FLOAT_EMBEDDINGS],
         base_url: Some("https://open.bigmodel.cn/api/paas/v4"),
         key_env: Some("ZHIPUAI_API_KEY"),
@@ -332,6 +356,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
     },
     // The address names the resource: https://NAME.openai.azure.com/openai/v1. Its models are the names of deployments.
     ProviderKind {
+        endpoints: &[COMPLETIONS, IMAGES, IMAGE_EDITS, TRANSCRIPTIONS, TRANSLATIONS, SPEECH],
         faces: &[CHAT, RESPONSES],
         further_faces: &[],
         embeddings: &[EMBEDDINGS],
@@ -397,6 +422,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
     // Servers of one's own, where they listen unless told otherwise. What Ollama has of OpenAI's API skips what it does not
     // know (`tool_choice`, `n`, `user`), so it is served only where config asks for it; the key is that of ollama.com.
     ProviderKind {
+        endpoints: &[EndpointPath { path: "/v1/completions", ..COMPLETIONS }],
         faces: &[OLLAMA_CHAT],
         further_faces: &[Face { chat_path: "/v1/chat/completions", ..CHAT }],
         embeddings: &[EmbeddingFace { path: "/v1/embeddings", ..OWN_EMBEDDINGS }],
@@ -407,6 +433,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         ..openai_chat("ollama", "https://docs.ollama.com/api/introduction")
     },
     ProviderKind {
+        endpoints: &[COMPLETIONS, TRANSCRIPTIONS, TRANSLATIONS],
         embeddings: &[EmbeddingFace { quirks: EmbeddingQuirks { no_null: true, ..ANY }, ..EMBEDDINGS }],
         base_url: Some("http://127.0.0.1:8000/v1"),
         key_required: false,
@@ -414,6 +441,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         ..openai_chat("vllm", "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html")
     },
     ProviderKind {
+        endpoints: &[COMPLETIONS],
         embeddings: &[OWN_EMBEDDINGS],
         base_url: Some("http://127.0.0.1:30000/v1"),
         key_required: false,
@@ -421,6 +449,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         ..openai_chat("sglang", "https://docs.sglang.ai/basic_usage/openai_api_completions.html")
     },
     ProviderKind {
+        endpoints: &[COMPLETIONS],
         embeddings: &[OWN_EMBEDDINGS],
         base_url: Some("http://127.0.0.1:8080/v1"),
         key_required: false,
@@ -428,6 +457,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         ..openai_chat("llama-cpp", "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md")
     },
     ProviderKind {
+        endpoints: &[COMPLETIONS],
         embeddings: &[OWN_EMBEDDINGS],
         base_url: Some("http://127.0.0.1:1234/v1"),
         key_required: false,
@@ -435,12 +465,14 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         ..openai_chat("lm-studio", "https://lmstudio.ai/docs/developer/openai-compat")
     },
     ProviderKind {
+        endpoints: &[COMPLETIONS],
         base_url: Some("http://127.0.0.1:3000/v1"),
         key_required: false,
         quirks: OLDER_OPENAI_CHAT,
         ..openai_chat("tgi", "https://huggingface.co/docs/text-generation-inference/reference/api_reference")
     },
     ProviderKind {
+        endpoints: &[COMPLETIONS, IMAGES, IMAGE_EDITS, TRANSCRIPTIONS, TRANSLATIONS, SPEECH],
         embeddings: &[OWN_EMBEDDINGS],
         base_url: Some("http://127.0.0.1:8080/v1"),
         key_required: false,
@@ -449,6 +481,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
     },
     // Anything else that speaks the dialect. What every such server understands is sent.
     ProviderKind {
+        endpoints: ALL_ENDPOINTS,
         embeddings: &[OWN_EMBEDDINGS],
         key_required: false,
         quirks: OLDER_OPENAI_CHAT,
@@ -456,6 +489,7 @@ pub(crate) const KINDS: &[ProviderKind] = &[
     },
     // The simulator of `crates/sim`. In the process itself, the server fills in the base URL.
     ProviderKind {
+        endpoints: ALL_ENDPOINTS,
         embeddings: &[EMBEDDINGS],
         key_required: false,
         default_key: Some("sim"),
@@ -463,115 +497,6 @@ pub(crate) const KINDS: &[ProviderKind] = &[
         ..openai_chat("sim", "crates/sim/src/lib.rs")
     },
 ];
-
-/// A provider that follows its dialect to the letter.
-const NO_QUIRKS: Quirks =
-    Quirks { max_tokens_only: false, no_developer_role: false, no_stream_options: false };
-
-/// The dialect as it was before `max_completion_tokens` and the `developer` role.
-const OLDER_OPENAI_CHAT: Quirks = Quirks { max_tokens_only: true, no_developer_role: true, ..NO_QUIRKS };
-
-const CHAT: Face = Face {
-    dialect: Dialect::OpenaiChat,
-    chat_path: "/chat/completions",
-    stream_path: None,
-    count_tokens_path: None,
-    models: &[],
-    version_in_body: None,
-};
-
-const RESPONSES: Face = Face {
-    dialect: Dialect::OpenaiResponses,
-    chat_path: "/responses",
-    stream_path: None,
-    count_tokens_path: None,
-    models: &[],
-    version_in_body: None,
-};
-
-const MESSAGES: Face = Face {
-    dialect: Dialect::Anthropic,
-    chat_path: "/v1/messages",
-    stream_path: None,
-    count_tokens_path: Some("/v1/messages/count_tokens"),
-    models: &[],
-    version_in_body: None,
-};
-
-const COHERE_CHAT: Face = Face {
-    dialect: Dialect::Cohere,
-    chat_path: "/v2/chat",
-    stream_path: None,
-    count_tokens_path: None,
-    models: &[],
-    version_in_body: None,
-};
-
-const GENERATE_CONTENT: Face = Face {
-    dialect: Dialect::Gemini,
-    chat_path: "/v1beta/models/{model}:generateContent",
-    stream_path: Some("/v1beta/models/{model}:streamGenerateContent?alt=sse"),
-    count_tokens_path: Some("/v1beta/models/{model}:countTokens"),
-    models: &[],
-    version_in_body: None,
-};
-
-const OLLAMA_CHAT: Face = Face {
-    dialect: Dialect::Ollama,
-    chat_path: "/api/chat",
-    stream_path: None,
-    count_tokens_path: None,
-    models: &[],
-    version_in_body: None,
-};
-
-/// A server of one's own, of which nobody here knows what it takes.
-const ANY: EmbeddingQuirks = EmbeddingQuirks {
-    purpose: PurposeWords::Unknown,
-    output_fields: false,
-    embedding_type: false,
-    unasked_floats: false,
-    floats_only: false,
-    no_null: false,
-    texts_only: false,
-};
-
-/// OpenAI's own reading: it cannot be told what a vector is for.
-const NO_PURPOSE: EmbeddingQuirks = EmbeddingQuirks { purpose: PurposeWords::None, ..ANY };
-
-/// OpenAI's, without tokens.
-const TEXTS: EmbeddingQuirks = EmbeddingQuirks { texts_only: true, ..NO_PURPOSE };
-
-const EMBEDDINGS: EmbeddingFace =
-    EmbeddingFace { format: EmbeddingFormat::Openai, path: "/embeddings", quirks: NO_PURPOSE };
-
-const OWN_EMBEDDINGS: EmbeddingFace = EmbeddingFace { quirks: ANY, ..EMBEDDINGS };
-
-const TEXT_EMBEDDINGS: EmbeddingFace = EmbeddingFace { quirks: TEXTS, ..EMBEDDINGS };
-
-const FLOAT_EMBEDDINGS: EmbeddingFace =
-    EmbeddingFace { quirks: EmbeddingQuirks { floats_only: true, ..TEXTS }, ..EMBEDDINGS };
-
-const BATCH_EMBED_CONTENTS: EmbeddingFace = EmbeddingFace {
-    format: EmbeddingFormat::GeminiBatch,
-    path: "/v1beta/models/{model}:batchEmbedContents",
-    quirks: NO_PURPOSE,
-};
-
-const EMBED_CONTENT: EmbeddingFace = EmbeddingFace {
-    format: EmbeddingFormat::Gemini,
-    path: "/v1beta/models/{model}:embedContent",
-    quirks: NO_PURPOSE,
-};
-
-const CONVERSE: Face = Face {
-    dialect: Dialect::BedrockConverse,
-    chat_path: "/model/{model-as-segment}/converse",
-    stream_path: Some("/model/{model-as-segment}/converse-stream"),
-    count_tokens_path: None,
-    models: &[],
-    version_in_body: None,
-};
 
 /// What rows of OpenAI's dialect share.
 const fn openai_chat(name: &'static str, docs: &'static str) -> ProviderKind {
@@ -581,6 +506,7 @@ const fn openai_chat(name: &'static str, docs: &'static str) -> ProviderKind {
         faces: &[CHAT],
         further_faces: &[RESPONSES],
         embeddings: &[],
+        endpoints: &[],
         base_url: None,
         auth: Auth::Bearer,
         key_env: None,
@@ -627,8 +553,10 @@ mod tests {
             assert!(kind.base_url.is_none_or(|url| is_safe(url) && !url.ends_with('/')), "{}", kind.name);
             let of = |face: crate::Face| [Some(face.chat_path), face.stream_path, face.count_tokens_path];
             let embeddings = kind.embeddings.iter().map(|face| Some(face.path));
+            let endpoints = kind.endpoints.iter().map(|endpoint| Some(endpoint.path));
             assert!(!kind.faces.is_empty() || !kind.embeddings.is_empty(), "{} speaks nothing", kind.name);
-            let paths = kind.all_faces().flat_map(of).chain(embeddings).chain([kind.models_path]);
+            let paths =
+                kind.all_faces().flat_map(of).chain(embeddings).chain(endpoints).chain([kind.models_path]);
             let mut paths = paths.flatten();
             assert!(paths.all(|path| path.starts_with('/')), "{}", kind.name);
         }

@@ -30,5 +30,7 @@ pub use family::{ModelQuirks, model_quirks};
 pub use installed::{Day, Installed};
 pub use line::Line;
 pub use model::{Listed, ModelPrice, OwnPrice};
-pub use provider::{Auth, EmbeddingFace, Face, ProviderKind, Quirks, provider_kind, provider_kinds};
+pub use provider::{
+    Auth, EmbeddingFace, EndpointPath, Face, ProviderKind, Quirks, provider_kind, provider_kinds,
+};
 pub use rate::{Rate, RateParseError};

@@ -1,6 +1,6 @@
 //! What a provider kind is: everything that tells one vendor's API from another's of the same dialect.
 
-use stepwell_types::{Dialect, EmbeddingFormat, EmbeddingQuirks};
+use stepwell_types::{Dialect, EmbeddingFormat, EmbeddingQuirks, Endpoint};
 
 use crate::book::PriceBook;
 use crate::kinds::KINDS;
@@ -20,6 +20,8 @@ pub struct ProviderKind {
     /// The forms in which it can be asked for vectors, and where. The first is the one that calls in other forms are
     /// translated into. Apart from the dialects, because who embeds need not converse, and the other way round.
     pub embeddings: &'static [EmbeddingFace],
+    /// What it serves beside those in the form that OpenAI has given it, and where.
+    pub endpoints: &'static [EndpointPath],
     /// Where it is, as the vendor's own SDK takes it, without a final slash; `{region}` stands for the region that config
     /// names. None where config has to say all of it, or where the server fills it in.
     pub base_url: Option<&'static str>,
@@ -77,6 +79,15 @@ pub struct EmbeddingFace {
     pub path: &'static str,
     /// How its reading of the form differs.
     pub quirks: EmbeddingQuirks,
+}
+
+/// Where a provider has an endpoint that is asked in OpenAI's form whoever has it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EndpointPath {
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// The path, after the base URL.
+    pub path: &'static str,
 }
 
 /// How a provider's key is sent.

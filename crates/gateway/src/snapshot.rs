@@ -83,11 +83,17 @@ impl Target {
         own.or(faces.first()).ok_or_else(|| self.refused("embed", "conversations"))
     }
 
+    /// The request to an endpoint that is asked in OpenAI's form whoever has it.
+    pub(crate) fn endpoint(&self, endpoint: Endpoint) -> Option<&Template> {
+        self.faces.endpoints.iter().find(|(known, _)| *known == endpoint).map(|(_, template)| template)
+    }
+
     /// Whether its provider has this endpoint at all.
     pub(crate) fn serves(&self, endpoint: Endpoint) -> bool {
         match endpoint {
             Endpoint::Chat | Endpoint::CountTokens => !self.faces.dialects.is_empty(),
             Endpoint::Embeddings => !self.faces.embeddings.is_empty(),
+            _ => self.endpoint(endpoint).is_some(),
         }
     }
 
@@ -104,6 +110,7 @@ impl Target {
 struct Faces {
     dialects: Vec<Face>,
     embeddings: Vec<EmbeddingFace>,
+    endpoints: Vec<(Endpoint, Template)>,
 }
 
 /// A form in which a provider is asked for vectors, and a request in it as far as it is the same for every call.
@@ -130,6 +137,7 @@ pub(crate) struct Provider {
     headers: HeaderMap,
     known: Vec<stepwell_catalog::Face>,
     embeddings: &'static [stepwell_catalog::EmbeddingFace],
+    endpoints: &'static [stepwell_catalog::EndpointPath],
     google: Option<GoogleCloud>,
     /// The faces to every model, where no path names one.
     faces: Option<Arc<Faces>>,
@@ -235,6 +243,7 @@ impl Provider {
         let mut provider = Self {
             known: settings.faces.clone(),
             embeddings: kind.embeddings,
+            endpoints: kind.endpoints,
             credential: credential(settings)?,
             google: settings.google.clone(),
             headers,
@@ -300,7 +309,9 @@ impl Provider {
         if dialects.is_empty() && embeddings.is_empty() {
             return Err("it serves no model of such a name".to_owned());
         }
-        Ok(Arc::new(Faces { dialects, embeddings }))
+        let endpoints = self.endpoints.iter().map(|known| Ok((known.endpoint, template(known.path)?)));
+        let endpoints = endpoints.collect::<Result<_, String>>()?;
+        Ok(Arc::new(Faces { dialects, embeddings, endpoints }))
     }
 }
 

@@ -68,11 +68,39 @@ pub enum Endpoint {
     CountTokens,
     /// Turn inputs into vectors.
     Embeddings,
+    /// Continue a text: the form before conversations.
+    Completions,
+    /// Make images from a text.
+    Images,
+    /// Make images from images and a text.
+    ImageEdits,
+    /// Write down speech in its own language.
+    Transcriptions,
+    /// Write down speech in English.
+    Translations,
+    /// Speak a text.
+    Speech,
+    /// Order documents by how well they answer a query.
+    Rerank,
+    /// Judge whether inputs may be shown.
+    Moderations,
 }
 
 impl Endpoint {
     /// Every endpoint, in the order of their declaration.
-    pub const ALL: [Self; 3] = [Self::Chat, Self::CountTokens, Self::Embeddings];
+    pub const ALL: [Self; 11] = [
+        Self::Chat,
+        Self::CountTokens,
+        Self::Embeddings,
+        Self::Completions,
+        Self::Images,
+        Self::ImageEdits,
+        Self::Transcriptions,
+        Self::Translations,
+        Self::Speech,
+        Self::Rerank,
+        Self::Moderations,
+    ];
 
     /// Its name in metrics and records.
     pub const fn as_str(self) -> &'static str {
@@ -80,6 +108,14 @@ impl Endpoint {
             Self::Chat => "chat",
             Self::CountTokens => "count_tokens",
             Self::Embeddings => "embeddings",
+            Self::Completions => "completions",
+            Self::Images => "images",
+            Self::ImageEdits => "image_edits",
+            Self::Transcriptions => "transcriptions",
+            Self::Translations => "translations",
+            Self::Speech => "speech",
+            Self::Rerank => "rerank",
+            Self::Moderations => "moderations",
         }
     }
 }

@@ -382,6 +382,14 @@ const fn endpoint_byte(endpoint: Endpoint) -> u8 {
         Endpoint::Chat => 0,
         Endpoint::CountTokens => 1,
         Endpoint::Embeddings => 2,
+        Endpoint::Completions => 3,
+        Endpoint::Images => 4,
+        Endpoint::ImageEdits => 5,
+        Endpoint::Transcriptions => 6,
+        Endpoint::Translations => 7,
+        Endpoint::Speech => 8,
+        Endpoint::Rerank => 9,
+        Endpoint::Moderations => 10,
     }
 }
 
